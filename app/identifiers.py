@@ -1,0 +1,37 @@
+"""How things are named.
+
+An ID is a short prefix that says what it names, and a ULID: 48 bits of time and 80 random bits, so that sorting
+by ID is sorting by age (paging relies on it) and nobody guesses another one.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from ulid import ULID
+
+ACCOUNT = "acct"
+EVENT = "evt"
+KEY = "key"
+OPERATION = "op"
+PASS = "pass"
+PROGRAM = "prog"
+REQUEST = "req"
+TIER = "tier"
+
+# What may stand where an ID is expected, in paths and fields alike; anything else cannot name a thing of ours.
+PATTERN = r"[A-Za-z0-9_-]{1,64}"
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh ID such as `pass_01KAPJ5Z9V3TQ4W8N2R6X7Y0BC`."""
+    return f"{prefix}_{ULID()}"
+
+
+def new_link_token() -> str:
+    """Return the unguessable part of a pass page's address: 128 random bits, safe in a URL.
+
+    It is not the pass ID on purpose: IDs travel through CRMs, spreadsheets and logs, the address of somebody's
+    card should not follow from them.
+    """
+    return secrets.token_urlsafe(16)

@@ -1,0 +1,149 @@
+"""The plain values everybody speaks. No database, no HTTP: what a pass and a program *are*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+POINTS_MAX = Decimal("999999999.99")
+POINTS_PLACES = Decimal("0.01")
+
+
+class Mode(StrEnum):
+    """Two worlds of data in one account; an API key belongs to one of them."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
+class Kind(StrEnum):
+    """What a program issues."""
+
+    MEMBERSHIP = "membership"
+    COUPON = "coupon"
+    EVENT_TICKET = "event_ticket"
+
+    @property
+    def words(self) -> str:
+        """The kind as it stands in a sentence."""
+        return self.value.replace("_", " ")
+
+
+class Status(StrEnum):
+    """Where a pass is in its life. Never stored: it follows from the facts a pass carries (`Pass.status`)."""
+
+    ACTIVE = "active"
+    REDEEMED = "redeemed"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class InstallState(StrEnum):
+    """What the holder did with the pass, as far as the wallet tells."""
+
+    ISSUED = "issued"
+    INSTALLED = "installed"
+    UNINSTALLED = "uninstalled"
+
+
+class FieldType(StrEnum):
+    """What the text of a program's custom field must look like."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The level inside a program: a membership's tier, a coupon's offer, a ticket's type."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A value of the caller's own that every pass of a program can carry."""
+
+    name: str
+    title: str
+    type: FieldType = FieldType.TEXT
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """What a card looks like; each is `#rrggbb`."""
+
+    background: str = "#1f2937"
+    text: str = "#ffffff"
+    label: str = "#cbd5e1"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What passes are issued from. `tiers` is never empty; its first is the default of new passes."""
+
+    id: str
+    account_id: str
+    mode: Mode
+    issuer: str
+    kind: Kind
+    name: str
+    tiers: tuple[Tier, ...]
+    created_at: datetime
+    updated_at: datetime
+    fields: tuple[CustomField, ...] = ()
+    colors: Colors = Colors()
+    logo_text: str | None = None
+    terms: str | None = None
+
+    def tier(self, tier_id: str) -> Tier | None:
+        """Return the tier with this ID, or None."""
+        return next((tier for tier in self.tiers if tier.id == tier_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One holder's card, coupon or ticket.
+
+    `points` is None unless the program is a membership. `revoked_at`, `redeemed_at` and `expires_at` are facts;
+    `status` follows from them, so that undoing a revoke brings back exactly what was there before.
+    `deleted_at` is set by a permanent revoke: the holder's data is gone and the external ID is free again.
+    """
+
+    id: str
+    account_id: str
+    mode: Mode
+    issuer: str
+    program_id: str
+    tier_id: str
+    link_token: str = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+    external_id: str | None = None
+    email: str | None = field(default=None, repr=False)
+    first_name: str | None = field(default=None, repr=False)
+    last_name: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    points: Decimal | None = None
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    install_state: InstallState = InstallState.ISSUED
+    expires_at: datetime | None = None
+    redeemed_at: datetime | None = None
+    revoked_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+    def status(self, now: datetime) -> Status:
+        """Say where the pass is in its life at the instant `now`. Revoked wins over redeemed over expired."""
+        if self.revoked_at is not None:
+            return Status.REVOKED
+        if self.redeemed_at is not None:
+            return Status.REDEEMED
+        if self.expires_at is not None and self.expires_at <= now:
+            return Status.EXPIRED
+        return Status.ACTIVE

@@ -1,0 +1,122 @@
+"""Every setting once: name, default, help. The environment, the docs and the tests are driven by this list.
+
+A setting `NAME` is read from the environment variable `NAME`, or, where that is absent, from the file whose path
+stands in `NAME_FILE` (the way container platforms hand over secrets).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class InvalidSetting(Exception):
+    """A setting has a value that cannot be used; the message names it and says what would be right."""
+
+
+def _setting(default: Any, help: str, at_least: int | None = None, choices: tuple[str, ...] = ()) -> Any:  # noqa: A002
+    return field(default=default, metadata={"help": help, "at_least": at_least, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The service's settings. The environment variable of `database_url` is `DATABASE_URL`, and so on."""
+
+    host: str = _setting("0.0.0.0", "Address the web server listens on. `127.0.0.1` keeps it on this machine.")  # noqa: S104
+    port: int = _setting(8000, "Port the web server listens on.", at_least=1)
+    base_url: str = _setting(
+        "", "Public address of the service, used in pass links. Default: `http://localhost:PORT`."
+    )
+    data_dir: str = _setting(
+        "instance", "Folder for the SQLite database, the job queue and other files of this machine."
+    )
+    database_url: str = _setting(
+        "",
+        "SQLAlchemy address of the database, for example `postgresql://user:password@host/name`. "
+        "Default: an SQLite file in `DATA_DIR`.",
+    )
+    sqlite_synchronous: str = _setting(
+        "NORMAL",
+        "SQLite only. `NORMAL` survives any crash of the service; a power cut may cost the last moments. "
+        "`FULL` survives power cuts too and makes every action several times slower.",
+        choices=("NORMAL", "FULL"),
+    )
+    web_concurrency: int = _setting(2, "Number of web server processes.", at_least=1)
+    web_threads: int = _setting(32, "Number of requests each web server process works on at once.", at_least=1)
+    trusted_proxies: int = _setting(
+        0,
+        "Number of reverse proxies in front whose `X-Forwarded-*` headers are believed. 0 believes none.",
+        at_least=0,
+    )
+    rate_limit_per_minute: int = _setting(300, "Requests an API key may make per minute.", at_least=1)
+    rate_limit_burst: int = _setting(60, "Requests an API key may make at once before the rate counts.", at_least=1)
+    idempotency_days: int = _setting(
+        7, "Days for which a repeated request is answered with the stored answer.", at_least=1
+    )
+    lease_seconds: int = _setting(
+        60, "Seconds after which an operation that calls an issuer is taken for crashed.", at_least=1
+    )
+    log_level: str = _setting(
+        "INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
+
+    @property
+    def public_url(self) -> str:
+        """`base_url` without a slash at the end, or the local address where none is set."""
+        return (self.base_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database; plain `postgres://` addresses are led to the psycopg driver."""
+        if not self.database_url:
+            return f"sqlite:///{Path(self.data_dir).absolute() / 'passrail.db'}"
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme in ("postgres", "postgresql"):
+            scheme = "postgresql+psycopg"
+        return f"{scheme}{separator}{rest}"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment (default: the process's own).
+
+    Raises:
+        InvalidSetting: a value is not a number, too small, or not one of the choices; or a file cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for setting in dataclasses.fields(Settings):
+        text = _text_of(setting.name.upper(), environment)
+        if text is not None:
+            values[setting.name] = _parse(setting, text)
+    return Settings(**values)
+
+
+def _text_of(name: str, environment: Mapping[str, str]) -> str | None:
+    if environment.get(name):
+        return environment[name]
+    path = environment.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidSetting(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+
+
+def _parse(setting: dataclasses.Field[Any], text: str) -> str | int:
+    name, at_least, choices = setting.name.upper(), setting.metadata["at_least"], setting.metadata["choices"]
+    if choices and text not in choices:
+        raise InvalidSetting(f"{name} is {text!r}; it must be one of {', '.join(choices)}.")
+    if not isinstance(setting.default, int):
+        return text
+    try:
+        number = int(text)
+    except ValueError:
+        raise InvalidSetting(f"{name} is {text!r}; it must be a whole number.") from None
+    if at_least is not None and number < at_least:
+        raise InvalidSetting(f"{name} is {number}; it must be {at_least} or more.")
+    return number

@@ -1,0 +1,1 @@
+"""The database: tables, engine, migrations, and how rows become the values of `app/model.py`."""

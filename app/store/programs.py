@@ -1,0 +1,133 @@
+"""Programs in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
+from app.store.tables import passes, programs
+from app.store.values import from_milliseconds, to_json, to_milliseconds
+
+_BY_ID = select(programs).where(
+    programs.c.id == bindparam("id"),
+    programs.c.account_id == bindparam("account_id"),
+    programs.c.mode == bindparam("mode"),
+)
+
+
+def get(connection: Connection, account_id: str, mode: Mode, program_id: str) -> Program | None:
+    """Return the program, or None where this account has none of that ID in that mode."""
+    row = connection.execute(_BY_ID, {"id": program_id, "account_id": account_id, "mode": mode.value}).first()
+    return None if row is None else from_row(row)
+
+
+def get_many(connection: Connection, program_ids: Iterable[str]) -> dict[str, Program]:
+    """Return the programs of passes that were already found to belong to the caller, by ID."""
+    rows = connection.execute(select(programs).where(programs.c.id.in_(list(program_ids))))
+    return {row.id: from_row(row) for row in rows}
+
+
+def page(
+    connection: Connection, account_id: str, mode: Mode, *, kind: Kind | None, before: str | None, limit: int
+) -> list[Program]:
+    """Return at most `limit` programs, newest first, those older than the ID `before`."""
+    query = select(programs).where(programs.c.account_id == account_id, programs.c.mode == mode.value)
+    if kind is not None:
+        query = query.where(programs.c.kind == kind.value)
+    if before is not None:
+        query = query.where(programs.c.id < before)
+    return [from_row(row) for row in connection.execute(query.order_by(programs.c.id.desc()).limit(limit))]
+
+
+def add(connection: Connection, program: Program) -> None:
+    """Insert the program."""
+    connection.execute(insert(programs), to_row(program))
+
+
+def save(connection: Connection, program: Program) -> None:
+    """Write the program over its row."""
+    connection.execute(update(programs).where(programs.c.id == program.id), to_row(program))
+
+
+def tiers_in_use(connection: Connection, program_id: str, tier_ids: Iterable[str]) -> set[str]:
+    """Return those of the tiers that passes of the program are on."""
+    wanted = list(tier_ids)
+    return {
+        tier_id
+        for tier_id in wanted
+        if connection.execute(
+            select(passes.c.id).where(passes.c.program_id == program_id, passes.c.tier_id == tier_id).limit(1)
+        ).first()
+    }
+
+
+@lru_cache(maxsize=1024)
+def _tiers(text: str) -> tuple[Tier, ...]:
+    return tuple(Tier(**tier) for tier in json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _fields(text: str) -> tuple[CustomField, ...]:
+    return tuple(CustomField(**{**field, "type": FieldType(field["type"])}) for field in json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _colors(text: str) -> Colors:
+    return Colors(**json.loads(text))
+
+
+def from_row(row: Row[Any]) -> Program:
+    """Make the value from a row of the table."""
+    created_at, updated_at = from_milliseconds(row.created_at), from_milliseconds(row.updated_at)
+    assert created_at is not None
+    assert updated_at is not None
+    return Program(
+        id=row.id,
+        account_id=row.account_id,
+        mode=Mode(row.mode),
+        issuer=row.issuer,
+        kind=Kind(row.kind),
+        name=row.name,
+        tiers=_tiers(row.tiers),
+        fields=_fields(row.fields),
+        colors=_colors(row.colors),
+        logo_text=row.logo_text,
+        terms=row.terms,
+        created_at=created_at,
+        updated_at=updated_at,
+    )
+
+
+def to_row(program: Program) -> dict[str, Any]:
+    """Make a row of the table from the value."""
+    return {
+        "id": program.id,
+        "account_id": program.account_id,
+        "mode": program.mode.value,
+        "issuer": program.issuer,
+        "kind": program.kind.value,
+        "name": program.name,
+        "tiers": to_json([{"id": tier.id, "name": tier.name} for tier in program.tiers]),
+        "fields": to_json(
+            [
+                {"name": f.name, "title": f.title, "type": f.type.value, "required": f.required}
+                for f in program.fields
+            ]
+        ),
+        "colors": to_json(
+            {
+                "background": program.colors.background,
+                "text": program.colors.text,
+                "label": program.colors.label,
+            }
+        ),
+        "logo_text": program.logo_text,
+        "terms": program.terms,
+        "created_at": to_milliseconds(program.created_at),
+        "updated_at": to_milliseconds(program.updated_at),
+    }

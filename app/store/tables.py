@@ -1,0 +1,159 @@
+"""The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test holds the two against each other.
+
+Instants are whole milliseconds since 1970 (UTC), points are whole hundredths: both are exact in SQLite and
+PostgreSQL alike and cost nothing to convert. Columns that hold structured values hold JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(60), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    # The number is the key's place in the shared table of the rate limiter.
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("scopes", String(40), nullable=False),
+    Column("hint", String(20), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("issuer", String(20), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("tiers", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("colors", Text, nullable=False),
+    Column("logo_text", Text),
+    Column("terms", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+Index("ix_programs_world", programs.c.account_id, programs.c.mode, programs.c.id)
+
+passes = Table(
+    "passes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("issuer", String(20), nullable=False),
+    Column("program_id", ForeignKey("programs.id"), nullable=False),
+    Column("tier_id", String(64), nullable=False),
+    Column("external_id", Text),
+    Column("email", Text),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("phone", Text),
+    Column("points", BigInteger),
+    Column("fields", Text, nullable=False),
+    Column("install_state", String(20), nullable=False),
+    Column("link_token", String(32), nullable=False, unique=True),
+    Column("expires_at", BigInteger),
+    Column("redeemed_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+# One pass for one external ID: the promise is kept here, whatever two servers do at the same moment.
+ONE_PASS_AN_EXTERNAL_ID = text("external_id IS NOT NULL AND deleted_at IS NULL")
+Index(
+    "uq_passes_external_id",
+    passes.c.program_id,
+    passes.c.external_id,
+    unique=True,
+    sqlite_where=ONE_PASS_AN_EXTERNAL_ID,
+    postgresql_where=ONE_PASS_AN_EXTERNAL_ID,
+)
+# One index for each filter of GET /v1/passes; all end in the ID, so that a page is read in its order.
+Index("ix_passes_world", passes.c.account_id, passes.c.mode, passes.c.id)
+Index("ix_passes_email", passes.c.account_id, passes.c.mode, passes.c.email, passes.c.id)
+Index("ix_passes_updated", passes.c.account_id, passes.c.mode, passes.c.updated_at)
+Index("ix_passes_tier", passes.c.program_id, passes.c.tier_id, passes.c.id)
+for fact in ("revoked_at", "redeemed_at", "expires_at"):
+    present = text(f"{fact} IS NOT NULL")
+    Index(
+        f"ix_passes_{fact}",
+        passes.c.account_id,
+        passes.c.mode,
+        passes.c.id,
+        sqlite_where=present,
+        postgresql_where=present,
+    )
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("status", String(12), nullable=False),
+    # NULL where the caller gave none; two NULLs are never equal, so such operations never collide.
+    Column("idempotency_key", String(255)),
+    Column("fingerprint", String(64), nullable=False),
+    Column("lease_until", BigInteger),
+    Column("program_id", String(64)),
+    Column("pass_id", String(64)),
+    Column("answer", Text),
+    Column("problem", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+)
+Index(
+    "uq_operations_key",
+    operations.c.account_id,
+    operations.c.mode,
+    operations.c.action,
+    operations.c.idempotency_key,
+    unique=True,
+)
+KEPT = text("answer IS NOT NULL OR idempotency_key IS NOT NULL")
+Index("ix_operations_purge", operations.c.created_at, sqlite_where=KEPT, postgresql_where=KEPT)
+OPEN = text("status IN ('running', 'unknown')")
+Index("ix_operations_open", operations.c.status, sqlite_where=OPEN, postgresql_where=OPEN)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("type", String(30), nullable=False),
+    Column("program_id", String(64), nullable=False),
+    Column("pass_id", String(64), nullable=False),
+    Column("operation_id", String(40)),
+    Column("data", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("ix_events_world", events.c.account_id, events.c.mode, events.c.id)
+Index("ix_events_pass", events.c.pass_id, events.c.id)
