@@ -5,11 +5,10 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, logs, metrics, web
+from app import api, health, logs, metrics, security, web
 from app.clock import Clock, system_clock
-from app.service import Service
+from app.service import make_service
 from app.settings import Settings, load_settings
-from app.store.engine import Store
 
 __version__ = "0.1.0"
 
@@ -26,12 +25,14 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     """
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
-    app.extensions["passrail"] = Service(settings, Store(settings), clock)
+    app.extensions["passrail"] = make_service(settings, clock)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     logs.init_app(app)
     metrics.init_app(app)
+    health.init_app(app)
+    security.init_app(app)
     api.init_app(app)
     web.init_app(app)
     return app

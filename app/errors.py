@@ -1,7 +1,7 @@
 """Every way a request can fail, and the one form failures take (RFC 9457, `application/problem+json`).
 
     PassrailError
-      400  MalformedJson, InvalidIdempotencyKey
+      400  MalformedJson, MalformedRequest, InvalidIdempotencyKey
       401  Unauthorized, KeyRevoked
       403  Forbidden
       404  NotFound
@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+FIELDS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,21 @@ class PassrailError(Exception):
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        self.detail = detail or self.example
         self.errors = tuple(errors)
+        self.detail = detail or self._sentence()
         self.retry_after = retry_after
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
         super().__init__(f"{self.code}: {self.detail}")
+
+    def _sentence(self) -> str:
+        """Name the first few fields that are wrong, or say what is generally true of this error."""
+        if not self.errors:
+            return self.example
+        named = "; ".join(f"{one.field}: {one.message}".removeprefix(": ") for one in self.errors[:FIELDS_SHOWN])
+        count = "1 field is" if len(self.errors) == 1 else f"{len(self.errors)} fields are"
+        rest = len(self.errors) - FIELDS_SHOWN
+        return f"{count} not right: {named}" + (f" And {rest} more." if rest > 0 else "")
 
 
 class MalformedJson(PassrailError):
@@ -79,6 +90,14 @@ class MalformedJson(PassrailError):
         "unfinished string, or the words NaN and Infinity, which JSON does not have. Nothing was changed."
     )
     example = "The body is not valid JSON: unexpected text at line 1, column 12. Send one JSON object."
+
+
+class MalformedRequest(PassrailError):
+    status = 400
+    code = "malformed-request"
+    title = "The request is not proper HTTP"
+    explanation = "The web server could not make sense of the request itself: its headers, host or encoding."
+    example = "The request could not be read. Check its headers."
 
 
 class InvalidIdempotencyKey(PassrailError):
@@ -154,7 +173,7 @@ class Duplicate(PassrailError):
         "that case (`if_exists: error`). Use `if_exists: return` to get the existing pass instead. The same code "
         "says that a name which must be unique is taken."
     )
-    example = "A pass with the external ID 'customer-501' exists already in this program: pass_01KAPJ5Z9V3TQ4W8."
+    example = "A pass with the external ID 'customer-501' exists already in this program: pass_019ab3c4d5e62211ac9cb48c7c1c4ba4."
 
 
 class AlreadyRedeemed(PassrailError):
@@ -305,7 +324,9 @@ class NotReady(PassrailError):
     code = "not-ready"
     title = "The service is not ready"
     retryable = True
-    explanation = "The database cannot be reached, or its tables are not those of this version (run `passrail migrate`)."
+    explanation = (
+        "The database cannot be reached, or its tables are not those of this version (run `passrail migrate`)."
+    )
     example = "The database is not reachable. Check DATABASE_URL."
 
 

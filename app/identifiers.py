@@ -1,14 +1,13 @@
 """How things are named.
 
-An ID is a short prefix that says what it names, and a ULID: 48 bits of time and 80 random bits, so that sorting
-by ID is sorting by age (paging relies on it) and nobody guesses another one.
+An ID is a short prefix that says what it names, then 48 bits of time (milliseconds) and 80 random bits, all in
+hexadecimal: sorting by ID is sorting by age (paging relies on it), and nobody guesses another one.
 """
 
 from __future__ import annotations
 
 import secrets
-
-from ulid import ULID
+import time
 
 ACCOUNT = "acct"
 EVENT = "evt"
@@ -24,8 +23,8 @@ PATTERN = r"[A-Za-z0-9_-]{1,64}"
 
 
 def new_id(prefix: str) -> str:
-    """Return a fresh ID such as `pass_01KAPJ5Z9V3TQ4W8N2R6X7Y0BC`."""
-    return f"{prefix}_{ULID()}"
+    """Return a fresh ID such as `pass_019ab3c4d5e6f708192a3b4c5d6e7f80`."""
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def new_link_token() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 POINTS_MAX = Decimal("999999999.99")
 POINTS_PLACES = Decimal("0.01")
@@ -147,3 +148,17 @@ class Pass:
         if self.expires_at is not None and self.expires_at <= now:
             return Status.EXPIRED
         return Status.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an action decided: the pass as it was and as it shall be, before anything was done.
+
+    `event` is None when there is nothing to do because the pass is already as asked. `details` is what the
+    action tells beyond the pass itself (`points_before`, `changed` ...); it goes into the answer and the event.
+    """
+
+    before: Pass | None
+    after: Pass
+    event: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)

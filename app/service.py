@@ -7,7 +7,8 @@ from typing import cast
 
 from flask import current_app
 
-from app.clock import Clock
+from app.accounts.keys import KeyRing
+from app.clock import Clock, system_clock
 from app.settings import Settings
 from app.store.engine import Store
 
@@ -19,6 +20,13 @@ class Service:
     settings: Settings
     store: Store
     clock: Clock
+    keys: KeyRing
+
+
+def make_service(settings: Settings, clock: Clock = system_clock) -> Service:
+    """Put the parts together: for the web application, the jobs and the command line alike."""
+    store = Store(settings)
+    return Service(settings, store, clock, KeyRing(store, clock))
 
 
 def current_service() -> Service:

@@ -28,9 +28,7 @@ class Settings:
 
     host: str = _setting("0.0.0.0", "Address the web server listens on. `127.0.0.1` keeps it on this machine.")  # noqa: S104
     port: int = _setting(8000, "Port the web server listens on.", at_least=1)
-    base_url: str = _setting(
-        "", "Public address of the service, used in pass links. Default: `http://localhost:PORT`."
-    )
+    base_url: str = _setting("", "Public address of the service, used in pass links. Default: `http://localhost:PORT`.")
     data_dir: str = _setting(
         "instance", "Folder for the SQLite database, the job queue and other files of this machine."
     )
@@ -60,9 +58,7 @@ class Settings:
     lease_seconds: int = _setting(
         60, "Seconds after which an operation that calls an issuer is taken for crashed.", at_least=1
     )
-    log_level: str = _setting(
-        "INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR")
-    )
+    log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @property
     def public_url(self) -> str:

@@ -1,33 +1,49 @@
-"""Passes in the database. Every query names account and mode: a pass of somebody else is not found."""
+"""Passes in the database, each with its program: nobody can describe one without the other.
+
+Every query names account and mode: a pass of somebody else is not found.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, not_, or_, select, update
 
-from app.model import InstallState, Mode, Pass, Status
-from app.store.tables import passes
-from app.store.values import from_hundredths, from_milliseconds, to_hundredths, to_json, to_milliseconds
+from app.model import InstallState, Mode, Pass, Program, Status
+from app.store.programs import from_columns as program_from_columns
+from app.store.tables import passes, programs
+from app.store.values import (
+    from_hundredths,
+    from_milliseconds,
+    instant,
+    to_hundredths,
+    to_json,
+    to_milliseconds,
+)
+
+Found = tuple[Pass, Program]
 
 _MINE = and_(passes.c.account_id == bindparam("account_id"), passes.c.mode == bindparam("mode"))
-_BY_ID = select(passes).where(passes.c.id == bindparam("id"), _MINE)
+_WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
+_BY_ID = _WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE)
 _BY_EXTERNAL_ID = (
-    select(passes)
-    .where(passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE)
-    # A permanently revoked pass keeps its external ID for the record; the one in use comes first.
-    .order_by(passes.c.deleted_at.is_not(None), passes.c.id.desc())
+    _WITH_PROGRAM.where(
+        passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE
+    )
+    # Those that are permanently revoked keep their external ID; the one in use has 0 and comes first.
+    .order_by(passes.c.deleted_at)
     .limit(1)
 )
-_BY_EMAIL = (
-    select(passes)
-    .where(passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE)
-    .order_by(passes.c.id)
-)
-_BY_LINK_TOKEN = select(passes).where(passes.c.link_token == bindparam("link_token"))
+_BY_EMAIL = _WITH_PROGRAM.where(
+    passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
+).order_by(passes.c.id)
+_BY_LINK_TOKEN = _WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token"))
+_LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
+_COLUMNS = len(passes.c)
 _INSERT = insert(passes)
 _UPDATE = update(passes).where(passes.c.id == bindparam("pass_id"))
 
@@ -45,39 +61,38 @@ class PassFilter:
     updated_since: datetime | None = None
 
 
-def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Pass | None:
-    """Return the pass of this ID."""
+def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Found | None:
+    """Return the pass of this ID, and its program."""
     return _one(connection, _BY_ID, {"id": pass_id, "account_id": account_id, "mode": mode.value})
 
 
 def get_by_external_id(
     connection: Connection, account_id: str, mode: Mode, program_id: str, external_id: str
-) -> Pass | None:
-    """Return the program's pass of this external ID: the one in use, else the one last revoked for good."""
+) -> Found | None:
+    """Return the program's pass of this external ID: the one in use, else one that was revoked for good."""
     values = {"program_id": program_id, "external_id": external_id, "account_id": account_id, "mode": mode.value}
     return _one(connection, _BY_EXTERNAL_ID, values)
 
 
-def get_by_email(
-    connection: Connection, account_id: str, mode: Mode, program_id: str, email: str
-) -> list[Pass]:
+def get_by_email(connection: Connection, account_id: str, mode: Mode, program_id: str, email: str) -> list[Found]:
     """Return every pass of the program with this e-mail address (lower case), oldest first."""
     values = {"program_id": program_id, "email": email, "account_id": account_id, "mode": mode.value}
-    return [from_row(row) for row in connection.execute(_BY_EMAIL, values)]
+    return [_found(row) for row in connection.execute(_BY_EMAIL, values)]
 
 
-def get_by_link_token(connection: Connection, link_token: str) -> Pass | None:
+def get_by_link_token(connection: Connection, link_token: str) -> Found | None:
     """Return the pass whose page has this address. The token is the permission; no account is asked for."""
     return _one(connection, _BY_LINK_TOKEN, {"link_token": link_token})
 
 
-def lock(connection: Connection, pass_id: str) -> Pass:
-    """Read the pass anew inside a transaction, so that nobody else changes it before the end.
+def lock(connection: Connection, found: Pass) -> Pass:
+    """Read a found pass anew inside a transaction, so that nobody else changes it before the end.
 
-    SQLite has one writer at a time and ignores `FOR UPDATE`.
+    On SQLite there is nothing to do: the transaction is the only writer there is.
     """
-    row = connection.execute(select(passes).where(passes.c.id == pass_id).with_for_update()).one()
-    return from_row(row)
+    if connection.dialect.name == "sqlite":
+        return found
+    return from_columns(connection.execute(_LOCK, {"id": found.id}).one())
 
 
 def page(
@@ -89,7 +104,7 @@ def page(
     now: datetime,
     before: str | None,
     limit: int,
-) -> list[Pass]:
+) -> list[Found]:
     """Return at most `limit` passes that fit `wanted`, newest first, those older than the ID `before`."""
     conditions = [passes.c.account_id == account_id, passes.c.mode == mode.value]
     if wanted.program_id is not None:
@@ -108,8 +123,8 @@ def page(
         conditions.append(_has_status(wanted.status, now))
     if before is not None:
         conditions.append(passes.c.id < before)
-    query = select(passes).where(*conditions).order_by(passes.c.id.desc()).limit(limit)
-    return [from_row(row) for row in connection.execute(query)]
+    query = _WITH_PROGRAM.where(*conditions).order_by(passes.c.id.desc()).limit(limit)
+    return [_found(row) for row in connection.execute(query)]
 
 
 def _has_status(status: Status, now: datetime) -> ColumnElement[bool]:
@@ -145,38 +160,62 @@ def save(connection: Connection, changed: Pass) -> None:
     connection.execute(_UPDATE, {"pass_id": changed.id, **row})
 
 
-def _one(connection: Connection, query: Any, values: dict[str, str]) -> Pass | None:
+def _one(connection: Connection, query: Any, values: dict[str, str]) -> Found | None:
     row = connection.execute(query, values).first()
-    return None if row is None else from_row(row)
+    return None if row is None else _found(row)
 
 
-def from_row(row: Row[Any]) -> Pass:
-    """Make the value from a row of the table."""
-    created_at, updated_at = from_milliseconds(row.created_at), from_milliseconds(row.updated_at)
-    assert created_at is not None
-    assert updated_at is not None
+def _found(row: Sequence[Any]) -> Found:
+    return from_columns(row[:_COLUMNS]), program_from_columns(tuple(row[_COLUMNS:]))
+
+
+def from_columns(columns: Sequence[Any]) -> Pass:
+    """Make the value from the table's columns, in their order."""
+    (
+        pass_id,
+        account_id,
+        mode,
+        issuer,
+        program_id,
+        tier_id,
+        external_id,
+        email,
+        first_name,
+        last_name,
+        phone,
+        points,
+        fields,
+        install_state,
+        link_token,
+        expires_at,
+        redeemed_at,
+        revoked_at,
+        deleted_at,
+        created_at,
+        updated_at,
+    ) = columns
     return Pass(
-        id=row.id,
-        account_id=row.account_id,
-        mode=Mode(row.mode),
-        issuer=row.issuer,
-        program_id=row.program_id,
-        tier_id=row.tier_id,
-        link_token=row.link_token,
-        created_at=created_at,
-        updated_at=updated_at,
-        external_id=row.external_id,
-        email=row.email,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        phone=row.phone,
-        points=from_hundredths(row.points),
-        fields=json.loads(row.fields),
-        install_state=InstallState(row.install_state),
-        expires_at=from_milliseconds(row.expires_at),
-        redeemed_at=from_milliseconds(row.redeemed_at),
-        revoked_at=from_milliseconds(row.revoked_at),
-        deleted_at=from_milliseconds(row.deleted_at),
+        id=pass_id,
+        account_id=account_id,
+        mode=Mode(mode),
+        issuer=issuer,
+        program_id=program_id,
+        tier_id=tier_id,
+        link_token=link_token,
+        created_at=instant(created_at),
+        updated_at=instant(updated_at),
+        external_id=external_id,
+        email=email,
+        first_name=first_name,
+        last_name=last_name,
+        phone=phone,
+        points=from_hundredths(points),
+        fields=json.loads(fields),
+        install_state=InstallState(install_state),
+        expires_at=from_milliseconds(expires_at),
+        redeemed_at=from_milliseconds(redeemed_at),
+        revoked_at=from_milliseconds(revoked_at),
+        deleted_at=from_milliseconds(deleted_at or None),
     )
 
 
@@ -201,7 +240,7 @@ def to_row(value: Pass) -> dict[str, Any]:
         "expires_at": to_milliseconds(value.expires_at),
         "redeemed_at": to_milliseconds(value.redeemed_at),
         "revoked_at": to_milliseconds(value.revoked_at),
-        "deleted_at": to_milliseconds(value.deleted_at),
+        "deleted_at": to_milliseconds(value.deleted_at) or 0,
         "created_at": to_milliseconds(value.created_at),
         "updated_at": to_milliseconds(value.updated_at),
     }

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
 from app.store.tables import passes, programs
-from app.store.values import from_milliseconds, to_json, to_milliseconds
+from app.store.values import instant, to_json, to_milliseconds
 
 _BY_ID = select(programs).where(
     programs.c.id == bindparam("id"),
@@ -23,13 +23,16 @@ _BY_ID = select(programs).where(
 def get(connection: Connection, account_id: str, mode: Mode, program_id: str) -> Program | None:
     """Return the program, or None where this account has none of that ID in that mode."""
     row = connection.execute(_BY_ID, {"id": program_id, "account_id": account_id, "mode": mode.value}).first()
-    return None if row is None else from_row(row)
+    return None if row is None else from_columns(tuple(row))
 
 
-def get_many(connection: Connection, program_ids: Iterable[str]) -> dict[str, Program]:
-    """Return the programs of passes that were already found to belong to the caller, by ID."""
-    rows = connection.execute(select(programs).where(programs.c.id.in_(list(program_ids))))
-    return {row.id: from_row(row) for row in rows}
+def get_by_name(connection: Connection, account_id: str, mode: Mode, name: str) -> Program | None:
+    """Return the account's program of this name."""
+    query = select(programs).where(
+        programs.c.account_id == account_id, programs.c.mode == mode.value, programs.c.name == name
+    )
+    row = connection.execute(query).first()
+    return None if row is None else from_columns(tuple(row))
 
 
 def page(
@@ -41,7 +44,7 @@ def page(
         query = query.where(programs.c.kind == kind.value)
     if before is not None:
         query = query.where(programs.c.id < before)
-    return [from_row(row) for row in connection.execute(query.order_by(programs.c.id.desc()).limit(limit))]
+    return [from_columns(tuple(row)) for row in connection.execute(query.order_by(programs.c.id.desc()).limit(limit))]
 
 
 def add(connection: Connection, program: Program) -> None:
@@ -67,39 +70,37 @@ def tiers_in_use(connection: Connection, program_id: str, tier_ids: Iterable[str
 
 
 @lru_cache(maxsize=1024)
-def _tiers(text: str) -> tuple[Tier, ...]:
-    return tuple(Tier(**tier) for tier in json.loads(text))
-
-
-@lru_cache(maxsize=1024)
-def _fields(text: str) -> tuple[CustomField, ...]:
-    return tuple(CustomField(**{**field, "type": FieldType(field["type"])}) for field in json.loads(text))
-
-
-@lru_cache(maxsize=1024)
-def _colors(text: str) -> Colors:
-    return Colors(**json.loads(text))
-
-
-def from_row(row: Row[Any]) -> Program:
-    """Make the value from a row of the table."""
-    created_at, updated_at = from_milliseconds(row.created_at), from_milliseconds(row.updated_at)
-    assert created_at is not None
-    assert updated_at is not None
+def from_columns(columns: tuple[Any, ...]) -> Program:
+    """Make the value from the table's columns, in their order. The same columns give the same object."""
+    (
+        program_id,
+        account_id,
+        mode,
+        issuer,
+        kind,
+        name,
+        tiers,
+        fields,
+        colors,
+        logo_text,
+        terms,
+        created_at,
+        updated_at,
+    ) = columns
     return Program(
-        id=row.id,
-        account_id=row.account_id,
-        mode=Mode(row.mode),
-        issuer=row.issuer,
-        kind=Kind(row.kind),
-        name=row.name,
-        tiers=_tiers(row.tiers),
-        fields=_fields(row.fields),
-        colors=_colors(row.colors),
-        logo_text=row.logo_text,
-        terms=row.terms,
-        created_at=created_at,
-        updated_at=updated_at,
+        id=program_id,
+        account_id=account_id,
+        mode=Mode(mode),
+        issuer=issuer,
+        kind=Kind(kind),
+        name=name,
+        tiers=tuple(Tier(**tier) for tier in json.loads(tiers)),
+        fields=tuple(CustomField(**{**one, "type": FieldType(one["type"])}) for one in json.loads(fields)),
+        colors=Colors(**json.loads(colors)),
+        logo_text=logo_text,
+        terms=terms,
+        created_at=instant(created_at),
+        updated_at=instant(updated_at),
     )
 
 
@@ -114,10 +115,7 @@ def to_row(program: Program) -> dict[str, Any]:
         "name": program.name,
         "tiers": to_json([{"id": tier.id, "name": tier.name} for tier in program.tiers]),
         "fields": to_json(
-            [
-                {"name": f.name, "title": f.title, "type": f.type.value, "required": f.required}
-                for f in program.fields
-            ]
+            [{"name": f.name, "title": f.title, "type": f.type.value, "required": f.required} for f in program.fields]
         ),
         "colors": to_json(
             {

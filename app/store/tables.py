@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test holds the two against each other.
+"""The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test holds the two together.
 
 Instants are whole milliseconds since 1970 (UTC), points are whole hundredths: both are exact in SQLite and
 PostgreSQL alike and cost nothing to convert. Columns that hold structured values hold JSON text.
@@ -58,6 +58,7 @@ programs = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 Index("ix_programs_world", programs.c.account_id, programs.c.mode, programs.c.id)
+Index("uq_programs_name", programs.c.account_id, programs.c.mode, programs.c.name, unique=True)
 
 passes = Table(
     "passes",
@@ -80,20 +81,14 @@ passes = Table(
     Column("expires_at", BigInteger),
     Column("redeemed_at", BigInteger),
     Column("revoked_at", BigInteger),
-    Column("deleted_at", BigInteger),
+    # 0 while the pass exists, so that it can stand in a unique index.
+    Column("deleted_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-# One pass for one external ID: the promise is kept here, whatever two servers do at the same moment.
-ONE_PASS_AN_EXTERNAL_ID = text("external_id IS NOT NULL AND deleted_at IS NULL")
-Index(
-    "uq_passes_external_id",
-    passes.c.program_id,
-    passes.c.external_id,
-    unique=True,
-    sqlite_where=ONE_PASS_AN_EXTERNAL_ID,
-    postgresql_where=ONE_PASS_AN_EXTERNAL_ID,
-)
+# One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
+# revoked pass keeps its external ID for the record and sets it free for a new one.
+Index("uq_passes_external_id", passes.c.program_id, passes.c.external_id, passes.c.deleted_at, unique=True)
 # One index for each filter of GET /v1/passes; all end in the ID, so that a page is read in its order.
 Index("ix_passes_world", passes.c.account_id, passes.c.mode, passes.c.id)
 Index("ix_passes_email", passes.c.account_id, passes.c.mode, passes.c.email, passes.c.id)

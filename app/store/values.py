@@ -9,6 +9,7 @@ from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_milliseconds(instant: datetime | None) -> int | None:
@@ -16,9 +17,14 @@ def to_milliseconds(instant: datetime | None) -> int | None:
     return None if instant is None else (instant - _EPOCH) // _MILLISECOND
 
 
+def instant(value: int) -> datetime:
+    """Give back an instant that is always there."""
+    return _EPOCH + timedelta(milliseconds=value)
+
+
 def from_milliseconds(value: int | None) -> datetime | None:
     """Give the instant back."""
-    return None if value is None else _EPOCH + timedelta(milliseconds=value)
+    return None if value is None else instant(value)
 
 
 def to_hundredths(points: Decimal | None) -> int | None:
@@ -33,4 +39,4 @@ def from_hundredths(value: int | None) -> Decimal | None:
 
 def to_json(value: Any) -> str:
     """Write JSON text without spaces; not ASCII-only, so that a database browser shows names as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _write(value)

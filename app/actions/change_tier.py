@@ -1,0 +1,60 @@
+"""Change tier: move a pass to another tier of its program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from marshmallow import fields as ma
+
+from app.actions import inputs
+from app.actions.action import Action, Case
+from app.actions.answer import ActionAnswer, said
+from app.actions.rules import refuse_revoked, refuse_unknown_tier
+from app.errors import NotApplicable
+from app.events.types import TIER_CHANGED
+from app.model import Change
+from app.schema import Identifier
+
+
+class ChangeTierInput(inputs.ForPass):
+    """Which tier the pass shall be on."""
+
+    tier_id = Identifier("Tier", "Tier of the pass's program to move to.", required=True, example="tier_demo_gold")
+    reason = inputs.reason("Spent more than 1000 this year")
+
+
+class ChangeTierAnswer(ActionAnswer):
+    """The pass on its new tier, and the one it was on."""
+
+    tier_before = ma.String(
+        required=True, metadata=said("Tier Before", "ID of the tier before the action.", "tier_demo_bronze")
+    )
+
+
+def decide(case: Case) -> Change:
+    """Decide the tier. The same tier again is a success that changes nothing."""
+    refuse_revoked(case.subject)
+    tier_id, before = case.data["tier_id"], case.subject.tier_id
+    refuse_unknown_tier(case.program, tier_id)
+    if tier_id == before:
+        return Change(case.subject, case.subject, None, {"tier_before": before})
+    changed = replace(case.subject, tier_id=tier_id, updated_at=case.now)
+    return Change(case.subject, changed, TIER_CHANGED, {"tier_before": before})
+
+
+ACTION = Action(
+    name="change-tier",
+    title="Change Tier",
+    summary="Move a pass to another tier",
+    description="Moves a pass to another tier of its program. The same tier again is a success that changes nothing.",
+    input=ChangeTierInput(),
+    answer=ChangeTierAnswer(),
+    decide=decide,
+    errors=(NotApplicable,),
+    example_input={
+        "program_id": "prog_demo_membership",
+        "external_id": "customer-501",
+        "tier_id": "tier_demo_gold",
+    },
+    example_details={"tier_id": "tier_demo_gold", "tier_name": "Gold", "tier_before": "tier_demo_bronze"},
+)

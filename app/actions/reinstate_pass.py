@@ -1,0 +1,69 @@
+"""Reinstate a pass: undo a revoke, or give an expired pass a new expiry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from app.actions import inputs
+from app.actions.action import Action, Case
+from app.actions.answer import ActionAnswer
+from app.actions.rules import refuse_deleted
+from app.clock import to_text
+from app.errors import FieldError, NotApplicable, ValidationFailed
+from app.events.types import PASS_REINSTATED
+from app.model import Change, Pass, Status
+
+
+class ReinstatePassInput(inputs.ForPass):
+    """Why, and until when."""
+
+    reason = inputs.reason("Refund was a mistake")
+    expires_at = inputs.expires_at(null=True)
+
+
+def decide(case: Case) -> Change:
+    """Decide whether the pass becomes valid again. One that is valid already is left as it is."""
+    subject = case.subject
+    refuse_deleted(subject)
+    if subject.status(case.now) is Status.REDEEMED:
+        raise NotApplicable(f"This {case.program.kind.words} was redeemed. Create a new one instead.")
+    restored = replace(subject, revoked_at=None)
+    if restored.status(case.now) is Status.EXPIRED:
+        restored = replace(restored, expires_at=_new_expiry(case, subject))
+    elif "expires_at" in case.data and subject.revoked_at is not None:
+        restored = replace(restored, expires_at=_future(case))
+    if restored == subject:
+        return Change(subject, subject, None)
+    return Change(subject, replace(restored, updated_at=case.now), PASS_REINSTATED)
+
+
+def _new_expiry(case: Case, subject: Pass) -> datetime | None:
+    if "expires_at" not in case.data:
+        assert subject.expires_at is not None
+        raise NotApplicable(
+            f"This pass expired on {to_text(subject.expires_at)}. Give a new expires_at to make it valid again."
+        )
+    return _future(case)
+
+
+def _future(case: Case) -> datetime | None:
+    expires_at: datetime | None = case.data["expires_at"]
+    if expires_at is not None and expires_at <= case.now:
+        raise ValidationFailed(errors=[FieldError("expires_at", "Give a time in the future, or null for never.")])
+    return expires_at
+
+
+ACTION = Action(
+    name="reinstate-pass",
+    title="Reinstate Pass",
+    summary="Make a pass valid again",
+    description="Undoes a revoke that was not permanent. An expired pass becomes valid again when a new expiry is "
+    "given. A pass that is valid already is left as it is.",
+    input=ReinstatePassInput(),
+    answer=ActionAnswer(),
+    decide=decide,
+    errors=(NotApplicable,),
+    example_input={"program_id": "prog_demo_membership", "external_id": "customer-501"},
+    example_details={},
+)

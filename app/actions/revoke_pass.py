@@ -1,0 +1,67 @@
+"""Revoke a pass: after a refund, or when an account is closed. With a way back, or for good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.actions import inputs
+from app.actions.action import Action, Case
+from app.actions.answer import ActionAnswer
+from app.events.types import PASS_REVOKED
+from app.model import Change
+from app.schema import Flag
+
+
+class RevokePassInput(inputs.ForPass):
+    """Why, and whether for good."""
+
+    reason = inputs.reason("Invoice 1001 refunded")
+    permanent = Flag(
+        "Permanent",
+        "Delete the record at the issuer and the holder's data here, too. This cannot be undone, and the external "
+        "ID may then be used for a new pass.",
+        default=False,
+        advanced=True,
+    )
+
+
+def decide(case: Case) -> Change:
+    """Decide what there is left to revoke. What is revoked already is a success that changes nothing."""
+    subject = case.subject
+    if case.data["permanent"] and subject.deleted_at is None:
+        erased = replace(
+            subject,
+            email=None,
+            first_name=None,
+            last_name=None,
+            phone=None,
+            fields={},
+            revoked_at=subject.revoked_at or case.now,
+            deleted_at=case.now,
+            updated_at=case.now,
+        )
+        return Change(subject, erased, PASS_REVOKED)
+    if subject.revoked_at is not None:
+        return Change(subject, subject, None)
+    return Change(subject, replace(subject, revoked_at=case.now, updated_at=case.now), PASS_REVOKED)
+
+
+ACTION = Action(
+    name="revoke-pass",
+    title="Revoke Pass",
+    summary="Revoke a pass",
+    description="Makes a pass invalid, after a refund or when an account is closed. It can be reinstated, unless "
+    "it was revoked permanently: then the record and the holder's data are deleted. See /docs/revoke for what this "
+    "means in the wallet and on the bill.",
+    input=RevokePassInput(),
+    answer=ActionAnswer(),
+    decide=decide,
+    errors=(),
+    example_input={
+        "program_id": "prog_demo_membership",
+        "external_id": "customer-501",
+        "reason": "Invoice 1001 refunded",
+        "unique_event_id": "quickbooks-refund-77",
+    },
+    example_details={"status": "revoked"},
+)

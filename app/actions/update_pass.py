@@ -1,0 +1,71 @@
+"""Update a pass: the holder's data, custom fields, expiry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from marshmallow import fields as ma
+
+from app.actions import inputs
+from app.actions.action import Action, Case
+from app.actions.answer import ActionAnswer, said
+from app.actions.rules import refuse_deleted, take_over
+from app.errors import NotApplicable
+from app.events.types import PASS_UPDATED
+from app.model import Change
+from app.schema import Email
+
+
+class UpdatePassInput(inputs.ForPass):
+    """What to change. An absent field is left alone, null clears it."""
+
+    email = Email(
+        "Email",
+        "The holder's new e-mail address; null clears it. With neither a pass ID nor an external ID, it is the "
+        "present address and names the pass.",
+        null=True,
+        example="ada@example.com",
+    )
+    first_name = inputs.first_name(null=True)
+    last_name = inputs.last_name(null=True)
+    phone = inputs.phone(null=True)
+    fields = inputs.custom_fields()  # type: ignore[assignment]
+    expires_at = inputs.expires_at(null=True)
+
+
+class UpdatePassAnswer(ActionAnswer):
+    """The pass, and what changed."""
+
+    changed = ma.List(
+        ma.String(),
+        required=True,
+        metadata=said("Changed", "Names of the fields that changed; empty if none did.", ["phone"]),
+    )
+
+
+def decide(case: Case) -> Change:
+    """Decide what differs from what is there."""
+    refuse_deleted(case.subject)
+    data = case.data
+    if "pass_id" not in data and "external_id" not in data:
+        data = {name: value for name, value in data.items() if name != "email"}
+    after, changed = take_over(case.subject, case.program, data)
+    if not changed:
+        return Change(case.subject, case.subject, None, {"changed": []})
+    return Change(case.subject, replace(after, updated_at=case.now), PASS_UPDATED, {"changed": changed})
+
+
+ACTION = Action(
+    name="update-pass",
+    title="Update Pass",
+    summary="Update a pass",
+    description="Changes the holder's data, custom fields or expiry of a pass. What is left out stays as it is; "
+    "null clears a value.",
+    input=UpdatePassInput(),
+    answer=UpdatePassAnswer(),
+    decide=decide,
+    errors=(NotApplicable,),
+    example_input={"pass_id": "pass_019ab3c4d5e6a71f695bc7f5dc3f5e86", "phone": "+44 20 7946 0000"},
+    example_details={"changed": ["phone"]},
+    email_names_pass=False,
+)

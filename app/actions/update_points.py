@@ -1,0 +1,126 @@
+"""Update points: add, subtract or set a membership's balance, in points or in money times a rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+from marshmallow import fields as ma
+
+from app.actions import inputs
+from app.actions.action import Action, Case
+from app.actions.answer import ActionAnswer, number, said
+from app.actions.rules import refuse_kind, refuse_revoked
+from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
+from app.events.types import POINTS_CHANGED
+from app.model import POINTS_MAX, Change, Kind
+from app.schema import Choice, Flag, Number
+
+
+class UpdatePointsInput(inputs.ForPass):
+    """How the balance shall change."""
+
+    change = Choice(
+        "Change",
+        "Add to the balance, subtract from it, or set it.",
+        choices=("add", "subtract", "set"),
+        required=True,
+        example="add",
+    )
+    points = Number(
+        "Points", "Number of points, with at most 2 decimal places. Or give an amount.", places=2, example=25
+    )
+    amount = Number(
+        "Amount",
+        "Money spent, instead of points: it is multiplied by Points Per Unit and rounded down to whole points.",
+        places=4,
+        example="49.90",
+    )
+    points_per_unit = Number(
+        "Points Per Unit",
+        "Points for each unit of the amount.",
+        places=4,
+        maximum=Decimal(1_000_000),
+        above_zero=True,
+        example=1,
+    )
+    reason = inputs.reason("Invoice 1001 paid")
+    allow_negative = Flag("Allow Negative", "Let the balance go below zero.", default=False, advanced=True)
+
+    @validates_schema
+    def either_points_or_amount(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Points, or an amount with its rate: never both, never neither."""
+        if ("points" in data) == ("amount" in data):
+            raise ValidationError({"points": ["Give either points, or amount with points_per_unit."]})
+        if ("amount" in data) != ("points_per_unit" in data):
+            raise ValidationError({"points_per_unit": ["Give it together with amount, and only then."]})
+
+
+class UpdatePointsAnswer(ActionAnswer):
+    """The pass with its new balance, and what it was before."""
+
+    points_before = ma.Float(required=True, metadata=said("Points Before", "Balance before the action.", 95))
+    points_change = ma.Float(
+        required=True, metadata=said("Points Change", "Difference; negative when points were taken.", 25)
+    )
+
+
+def decide(case: Case) -> Change:
+    """Decide the new balance."""
+    refuse_kind(case, allowed=(Kind.MEMBERSHIP,), sentence="Only memberships have points.")
+    refuse_revoked(case.subject)
+    before = case.subject.points or Decimal(0)
+    after = _balance(before, case.data["change"], _points(case.data))
+    if after < 0 and after < before and not case.data["allow_negative"]:
+        raise InsufficientPoints(
+            f"The pass has {number(before)} points, {number(before - after)} cannot be subtracted. "
+            "Send allow_negative: true if a negative balance is meant."
+        )
+    if abs(after) > POINTS_MAX:
+        raise ValidationFailed(errors=[FieldError("points", f"The balance would be beyond {POINTS_MAX}.")])
+    details = {"points_before": number(before), "points_change": number(after - before)}
+    if after == before:
+        return Change(case.subject, case.subject, None, details)
+    changed = replace(case.subject, points=after, updated_at=case.now)
+    return Change(case.subject, changed, POINTS_CHANGED, details)
+
+
+def _points(data: Mapping[str, Any]) -> Decimal:
+    if "points" in data:
+        return Decimal(data["points"])
+    return Decimal(data["amount"] * data["points_per_unit"]).to_integral_value(ROUND_DOWN)
+
+
+def _balance(before: Decimal, change: str, points: Decimal) -> Decimal:
+    match change:
+        case "add":
+            return before + points
+        case "subtract":
+            return before - points
+        case _:
+            return points
+
+
+ACTION = Action(
+    name="update-points",
+    title="Update Points",
+    summary="Add, subtract or set points",
+    description="Changes the balance of a membership. Instead of points, an amount of money and a rate can be "
+    "given. A repeat with the same unique event ID counts once.",
+    input=UpdatePointsInput(),
+    answer=UpdatePointsAnswer(),
+    decide=decide,
+    errors=(NotApplicable, InsufficientPoints),
+    example_input={
+        "program_id": "prog_demo_membership",
+        "external_id": "customer-501",
+        "change": "add",
+        "points": 25,
+        "reason": "Invoice 1001 paid",
+        "unique_event_id": "quickbooks-invoice-1001",
+    },
+    example_details={"points": 120, "points_before": 95, "points_change": 25},
+)

@@ -1,0 +1,106 @@
+"""`GET /v1/events`: what happened, newest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response
+from marshmallow import fields
+
+from app.accounts.keys import Caller
+from app.actions.answer import example, said
+from app.api.blueprint import Blueprint, json_answer
+from app.api.paging import PageQuery, page_answer, page_of
+from app.clock import to_text
+from app.events import outbox
+from app.events.outbox import Event
+from app.events.types import DESCRIPTIONS, POINTS_CHANGED
+from app.schema import Base, Choice, Identifier, Instant
+from app.service import current_service
+
+
+class EventAnswer(Base):
+    """Something that happened to a pass."""
+
+    id = fields.String(required=True, metadata=said("Event ID", "ID of the event.", "evt_019ab3c4d5e605fc743d85bc9470dc4d"))
+    type = fields.String(
+        required=True,
+        metadata=said("Event Type", "What happened.", POINTS_CHANGED, enum=list(DESCRIPTIONS)),
+    )
+    timestamp = fields.DateTime(
+        required=True, metadata=said("Timestamp", "When it happened.", "2026-11-20T09:30:00.000Z")
+    )
+    operation_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=said("Operation ID", "What caused it, if an action did.", "op_019ab3c4d5e6e65641363d619b3891f3"),
+    )
+    data = fields.Dict(
+        required=True,
+        metadata={
+            "title": "Data",
+            "description": "The pass as it was right afterwards, flat, with what the action tells beyond it and the "
+            "reason where one was given.",
+        },
+    )
+
+
+class EventQuery(PageQuery):
+    """What a list of events is narrowed to."""
+
+    type = Choice("Event Type", "Only events of this type.", choices=tuple(DESCRIPTIONS))
+    pass_id = Identifier("Pass", "Only events of this pass.")
+    since = Instant("Since", "Only events at this time or later.")
+
+
+EVENT = EventAnswer()
+EVENT_EXAMPLE = {
+    "id": "evt_019ab3c4d5e605fc743d85bc9470dc4d",
+    "type": POINTS_CHANGED,
+    "timestamp": "2026-11-20T09:30:00.000Z",
+    "operation_id": "op_019ab3c4d5e6e65641363d619b3891f3",
+    "data": example({"points": 120, "points_before": 95, "points_change": 25, "reason": "Invoice 1001 paid"}),
+}
+EVENT_PAGE = page_answer("EventPage", EVENT)
+
+
+def show_event(event: Event) -> dict[str, Any]:
+    """Make the answer of an event."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "timestamp": to_text(event.created_at),
+        "operation_id": event.operation_id,
+        "data": json.loads(event.data),
+    }
+
+
+def blueprints() -> list[Blueprint]:
+    """Make the blueprint."""
+    blueprint = Blueprint("Events", __name__, url_prefix="/v1/events")
+
+    @blueprint.route("")
+    @blueprint.requires("read")
+    @blueprint.says(
+        operationId="list_events",
+        summary="List events",
+        description="What happened to the account's passes in the key's mode, newest first.",
+    )
+    @blueprint.arguments(EventQuery(), location="query")
+    @blueprint.answers(EVENT_PAGE, {"data": [EVENT_EXAMPLE], "next_cursor": None}, description="A page of events.")
+    def list_events(caller: Caller, query: dict[str, Any]) -> Response:
+        with current_service().store.read() as connection:
+            found = outbox.page(
+                connection,
+                caller.account_id,
+                caller.mode,
+                event_type=query.get("type"),
+                pass_id=query.get("pass_id"),
+                since=query.get("since"),
+                before=query.get("cursor"),
+                limit=query["limit"] + 1,
+            )
+        return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
+
+    return [blueprint]

@@ -1,0 +1,140 @@
+"""Looking passes up: a list, one, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from sqlalchemy import Connection
+
+from app.accounts.keys import Caller
+from app.actions.answer import PassAnswer, describe, example
+from app.api.blueprint import Blueprint, json_answer
+from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
+from app.api.paging import PageQuery, page_answer, page_of
+from app.errors import NotFound
+from app.events import outbox
+from app.model import InstallState, Status
+from app.schema import Choice, Email, Identifier, Instant, Text
+from app.service import current_service
+from app.store import passes
+from app.store.passes import Found
+
+
+class PassQuery(PageQuery):
+    """What a list of passes is narrowed to."""
+
+    program_id = Identifier("Program", "Only passes of this program.")
+    tier_id = Identifier("Tier", "Only passes on this tier.")
+    status = Choice("Status", "Only passes with this status.", choices=tuple(status.value for status in Status))
+    install_state = Choice(
+        "Install State",
+        "Only passes with this install state.",
+        choices=tuple(state.value for state in InstallState),
+    )
+    email = Email("Email", "Only passes of the holder with this e-mail address.")
+    external_id = Text("External ID", "Only passes with this external ID.", max_length=120)
+    updated_since = Instant("Updated Since", "Only passes that changed at this time or later.")
+
+
+PASS = PassAnswer()
+PASS_EXAMPLE = {name: value for name, value in example({}).items() if name != "operation_id"}
+PASS_PAGE = page_answer("PassPage", PASS)
+PASS_ID = {"in": "path", "name": "pass_id", "description": "ID of the pass."}
+
+
+def blueprints() -> list[Blueprint]:
+    """Make the blueprint."""
+    blueprint = Blueprint("Passes", __name__, url_prefix="/v1/passes")
+
+    @blueprint.route("")
+    @blueprint.requires("read")
+    @blueprint.says(
+        operationId="list_passes",
+        summary="List and find passes",
+        description="All passes of the account in the key's mode, newest first. Filters can be combined.",
+    )
+    @blueprint.arguments(PassQuery(), location="query")
+    @blueprint.answers(PASS_PAGE, {"data": [PASS_EXAMPLE], "next_cursor": None}, description="A page of passes.")
+    def list_passes(caller: Caller, query: dict[str, Any]) -> Response:
+        return json_answer(_list(caller, query))
+
+    @blueprint.route("/<id:pass_id>", parameters=[PASS_ID])
+    @blueprint.requires("read")
+    @blueprint.says(operationId="get_pass", summary="Get a pass", description="One pass, as it is now.")
+    @blueprint.answers(PASS, PASS_EXAMPLE, description="The pass.")
+    @blueprint.raises(NotFound)
+    def get_pass(caller: Caller, pass_id: str) -> Response:
+        service = current_service()
+        with service.store.read() as connection:
+            found, program = find_pass(connection, caller, pass_id)
+        public_url = service.settings.public_url
+        return json_answer(describe(found, program, now=service.clock(), public_url=public_url))
+
+    @blueprint.route("/<id:pass_id>/history", parameters=[PASS_ID])
+    @blueprint.requires("read")
+    @blueprint.says(
+        operationId="get_pass_history",
+        summary="List what happened to a pass",
+        description="The events of one pass, newest first.",
+    )
+    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.answers(EVENT_PAGE, {"data": [EVENT_EXAMPLE], "next_cursor": None}, description="A page of events.")
+    @blueprint.raises(NotFound)
+    def get_pass_history(caller: Caller, query: dict[str, Any], pass_id: str) -> Response:
+        with current_service().store.read() as connection:
+            find_pass(connection, caller, pass_id)
+            found = outbox.page(
+                connection,
+                caller.account_id,
+                caller.mode,
+                pass_id=pass_id,
+                before=query.get("cursor"),
+                limit=query["limit"] + 1,
+            )
+        return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
+
+    return [blueprint]
+
+
+def find_pass(connection: Connection, caller: Caller, pass_id: str) -> Found:
+    """Return the caller's pass, and its program.
+
+    Raises:
+        NotFound: the caller has none of this ID.
+    """
+    found = passes.get(connection, caller.account_id, caller.mode, pass_id)
+    if found is None:
+        raise NotFound(f"There is no pass '{pass_id}' in {caller.mode.value} mode.")
+    return found
+
+
+def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+    service = current_service()
+    now = service.clock()
+    wanted = passes.PassFilter(
+        program_id=query.get("program_id"),
+        tier_id=query.get("tier_id"),
+        status=Status(query["status"]) if "status" in query else None,
+        install_state=InstallState(query["install_state"]) if "install_state" in query else None,
+        email=query.get("email"),
+        external_id=query.get("external_id"),
+        updated_since=query.get("updated_since"),
+    )
+    with service.store.read() as connection:
+        found = passes.page(
+            connection,
+            caller.account_id,
+            caller.mode,
+            wanted,
+            now=now,
+            before=query.get("cursor"),
+            limit=query["limit"] + 1,
+        )
+    public_url = service.settings.public_url
+    return page_of(
+        found,
+        query["limit"],
+        lambda one: describe(*one, now=now, public_url=public_url),
+        lambda one: one[0].id,
+    )

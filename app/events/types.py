@@ -1,0 +1,21 @@
+"""The kinds of event, and what each tells."""
+
+from __future__ import annotations
+
+PASS_CREATED = "pass.created"
+PASS_UPDATED = "pass.updated"
+POINTS_CHANGED = "points.changed"
+TIER_CHANGED = "tier.changed"
+PASS_REDEEMED = "pass.redeemed"
+PASS_REVOKED = "pass.revoked"
+PASS_REINSTATED = "pass.reinstated"
+
+DESCRIPTIONS = {
+    PASS_CREATED: "A pass was issued.",
+    PASS_UPDATED: "The holder's data, custom fields or expiry changed; `changed` names what.",
+    POINTS_CHANGED: "The balance changed, by `points_change`.",
+    TIER_CHANGED: "The pass moved to another tier, from `tier_before`.",
+    PASS_REDEEMED: "A coupon or ticket was redeemed.",
+    PASS_REVOKED: "The pass was revoked.",
+    PASS_REINSTATED: "A revoked or expired pass was made valid again.",
+}

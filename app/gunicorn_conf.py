@@ -1,0 +1,70 @@
+"""How gunicorn runs the service: `gunicorn --config python:app.gunicorn_conf "app:create_app()"`.
+
+The names without underscore are gunicorn's settings and hooks; our own settings come from `app/settings.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.glogging import Logger
+
+from app import logs
+from app.settings import load_settings
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.config import Config
+
+_settings = load_settings()
+_metrics_dir = Path(_settings.data_dir).absolute() / "metrics"
+# Read by prometheus_client at its import, which for that reason happens in the workers only (`app/metrics.py`).
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+
+
+class JsonLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's own lines in the one form that all our lines have."""
+
+    def setup(self, cfg: Config) -> None:
+        """Take gunicorn's handlers away and put ours in their place."""
+        super().setup(cfg)
+        self.error_log.handlers = [logs.configure(_settings.log_level)]
+        self.error_log.setLevel(_settings.log_level)
+
+
+logger_class = JsonLogger
+accesslog = None  # `app/logs.py` writes a line for each request, without the addresses
+
+bind = f"{_settings.host}:{_settings.port}"
+worker_class = "gthread"
+workers = _settings.web_concurrency
+threads = _settings.web_threads
+proc_name = "passrail"
+
+timeout = 60
+graceful_timeout = 25  # container platforms kill 30 seconds after they asked to stop
+keepalive = 75  # longer than the usual 60 seconds of a load balancer, which would else meet closed connections
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# The heartbeat of a worker is a file; on a busy disk writing it can take long enough to be taken for dead.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+control_socket_disable = True  # else a file in the home folder, which two services would share
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Start with empty figures: those of dead processes of the last run would be counted again."""
+    shutil.rmtree(_metrics_dir, ignore_errors=True)
+    _metrics_dir.mkdir(parents=True)
+
+
+def child_exit(_server: Arbiter, worker: Any) -> None:
+    """Forget what only a living process can say, when a worker ends."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,56 @@
+"""Background work, run by `huey_consumer app.jobs.huey` (the `worker` of the Procfile).
+
+Jobs carry IDs only. The database is the truth: a job that is lost is found by the next sweep over the rows, so the
+queue may live in a plain file of this machine.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from huey import SqliteHuey, crontab
+
+from app import logs
+from app.service import Service, make_service
+from app.settings import load_settings
+
+_log = logging.getLogger(__name__)
+_settings = load_settings()
+
+
+class Jobs(SqliteHuey):  # type: ignore[misc]
+    """The queue; its consumer logs as the rest of the service does."""
+
+    def create_consumer(self, **options: Any) -> Any:
+        """Make the consumer, after its command line has given the logger `huey` a handler of another form."""
+        logger = logging.getLogger("huey")
+        logger.handlers = []
+        logger.setLevel(logging.NOTSET)
+        logs.configure(_settings.log_level)
+        return super().create_consumer(**options)
+
+
+def _queue_file() -> str:
+    folder = Path(_settings.data_dir).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder / "jobs.db")
+
+
+huey = Jobs("passrail", filename=_queue_file(), results=False)
+
+
+@lru_cache(maxsize=1)
+def service() -> Service:
+    """Return the parts the jobs work with, made when the first job needs them."""
+    return make_service(_settings)
+
+
+@huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
+def purge() -> None:
+    """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
+    from app.actions.operation import purge as purge_operations
+
+    _log.info("purged", extra={"operations": purge_operations(service())})

@@ -1,0 +1,178 @@
+"""Operations in the database: the rows that make an action repeated an action done once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from app.model import Mode
+from app.store.tables import operations
+from app.store.values import from_milliseconds, to_milliseconds
+
+PURGE_CHUNK = 1000
+
+
+class OperationStatus(StrEnum):
+    """Where an operation is in its life."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request to do an action.
+
+    `answer` and `problem` are JSON text; at most one is there. `lease_until` is set while it runs: afterwards the
+    process that ran it is taken for dead. `idempotency_key` is None where the caller gave none, or where a
+    refusal that changed nothing set the key free again.
+    """
+
+    id: str
+    account_id: str
+    mode: Mode
+    action: str
+    status: OperationStatus
+    fingerprint: str
+    created_at: datetime
+    idempotency_key: str | None = None
+    lease_until: datetime | None = None
+    program_id: str | None = None
+    pass_id: str | None = None
+    answer: str | None = None
+    problem: str | None = None
+    finished_at: datetime | None = None
+
+
+_BY_KEY = select(operations).where(
+    operations.c.account_id == bindparam("account_id"),
+    operations.c.mode == bindparam("mode"),
+    operations.c.action == bindparam("action"),
+    operations.c.idempotency_key == bindparam("idempotency_key"),
+)
+_INSERT = insert(operations)
+_UPDATE = update(operations).where(operations.c.id == bindparam("operation_id"))
+# Whoever's update finds the lease as it was seen has the operation; for everybody else it matches no row.
+_CLAIM = update(operations).where(
+    operations.c.id == bindparam("operation_id"),
+    operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+    or_(operations.c.lease_until.is_(None), operations.c.lease_until <= bindparam("now")),
+)
+
+
+def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) -> Operation | None:
+    """Return the caller's operation of this ID."""
+    query = select(operations).where(
+        operations.c.id == operation_id,
+        operations.c.account_id == account_id,
+        operations.c.mode == mode.value,
+    )
+    row = connection.execute(query).first()
+    return None if row is None else from_row(row)
+
+
+def get_by_key(
+    connection: Connection, account_id: str, mode: Mode, action: str, idempotency_key: str
+) -> Operation | None:
+    """Return the operation that has this key, in the key's scope: account, mode and action."""
+    values = {
+        "account_id": account_id,
+        "mode": mode.value,
+        "action": action,
+        "idempotency_key": idempotency_key,
+    }
+    row = connection.execute(_BY_KEY, values).first()
+    return None if row is None else from_row(row)
+
+
+def add(connection: Connection, operation: Operation) -> None:
+    """Insert the operation.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another one has its key.
+    """
+    connection.execute(_INSERT, to_row(operation))
+
+
+def save(connection: Connection, operation: Operation) -> None:
+    """Write the operation over its row."""
+    row = to_row(operation)
+    del row["id"]
+    connection.execute(_UPDATE, {"operation_id": operation.id, **row})
+
+
+def claim(connection: Connection, operation_id: str, now: datetime, lease_until: datetime) -> bool:
+    """Take over an operation whose outcome is open and that nobody is working on. False: somebody is."""
+    values = {
+        "operation_id": operation_id,
+        "now": to_milliseconds(now),
+        "status": OperationStatus.RUNNING.value,
+        "lease_until": to_milliseconds(lease_until),
+    }
+    return connection.execute(_CLAIM, values).rowcount == 1
+
+
+def forget_before(connection: Connection, instant: datetime) -> int:
+    """Drop stored answers and free the keys of at most `PURGE_CHUNK` operations older than `instant`.
+
+    The row itself stays: it is the audit log. Operations whose outcome is open keep everything.
+    """
+    old = (
+        select(operations.c.id)
+        .where(
+            operations.c.created_at < to_milliseconds(instant),
+            or_(operations.c.answer.is_not(None), operations.c.idempotency_key.is_not(None)),
+            operations.c.status.in_([OperationStatus.SUCCEEDED.value, OperationStatus.FAILED.value]),
+        )
+        .limit(PURGE_CHUNK)
+    )
+    nothing = {"answer": None, "idempotency_key": None}
+    return connection.execute(update(operations).where(operations.c.id.in_(old)).values(nothing)).rowcount
+
+
+def from_row(row: Row[Any]) -> Operation:
+    """Make the value from a row of the table."""
+    created_at = from_milliseconds(row.created_at)
+    assert created_at is not None
+    return Operation(
+        id=row.id,
+        account_id=row.account_id,
+        mode=Mode(row.mode),
+        action=row.action,
+        status=OperationStatus(row.status),
+        fingerprint=row.fingerprint,
+        created_at=created_at,
+        idempotency_key=row.idempotency_key,
+        lease_until=from_milliseconds(row.lease_until),
+        program_id=row.program_id,
+        pass_id=row.pass_id,
+        answer=row.answer,
+        problem=row.problem,
+        finished_at=from_milliseconds(row.finished_at),
+    )
+
+
+def to_row(operation: Operation) -> dict[str, Any]:
+    """Make a row of the table from the value."""
+    return {
+        "id": operation.id,
+        "account_id": operation.account_id,
+        "mode": operation.mode.value,
+        "action": operation.action,
+        "status": operation.status.value,
+        "idempotency_key": operation.idempotency_key,
+        "fingerprint": operation.fingerprint,
+        "lease_until": to_milliseconds(operation.lease_until),
+        "program_id": operation.program_id,
+        "pass_id": operation.pass_id,
+        "answer": operation.answer,
+        "problem": operation.problem,
+        "created_at": to_milliseconds(operation.created_at),
+        "finished_at": to_milliseconds(operation.finished_at),
+    }

@@ -1,0 +1,110 @@
+"""A private PostgreSQL server for the tests: started when the first test asks, gone when the last one ended."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.strict import unavailable
+
+NewDatabase = Callable[[], str]
+
+SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "jit=off")
+START_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[NewDatabase]:
+    """Give a function that makes a fresh, empty database and returns its SQLAlchemy address."""
+    binaries = find_binaries()
+    if binaries is None:
+        unavailable("postgresql", "apt-get install postgresql")
+    numbers = count(1)
+    with running_server(binaries) as port:
+
+        def new_database() -> str:
+            name = f"passrail_{next(numbers)}"
+            address = f"host=127.0.0.1 port={port} user=passrail dbname=postgres"
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            return f"postgresql+psycopg://passrail@127.0.0.1:{port}/{name}"
+
+        yield new_database
+
+
+def find_binaries() -> Path | None:
+    """Return the folder with `initdb` and `postgres`; Debian keeps them off the PATH."""
+    for program in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True):
+        return program.parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def running_server(binaries: Path) -> Iterator[int]:
+    """Run a server on a free local port over a temporary folder."""
+    # PostgreSQL refuses to run as root: a container's root becomes the user of Debian's package. The folder is not
+    # pytest's, because those let nobody else in.
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="passrail-postgres-"))
+    try:
+        if as_user:
+            shutil.chown(folder, "postgres", "postgres")
+        data = folder / "data"
+        make = [binaries / "initdb", "-D", data, "-U", "passrail", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+        _run([*as_user, *map(str, make)], folder)
+        port = _free_port()
+        options = [text for setting in SETTINGS for text in ("-c", setting)]
+        serve = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, *options]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen([*as_user, *map(str, serve)], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_for(server, port, folder / "log")
+            yield port
+        finally:
+            server.send_signal(signal.SIGINT)  # "fast": clients are cut off
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                server.send_signal(signal.SIGQUIT)
+                server.wait(20)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command} failed as {getpass.getuser()}:\n{done.stdout}\n{done.stderr}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(f"host=127.0.0.1 port={port} user=passrail dbname=postgres").close()
+            return
+        except psycopg.OperationalError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                text = log.read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"PostgreSQL did not start:\n{text}") from error
+        time.sleep(0.05)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from app.settings import Settings
+from app.store.migrate import migrate
+from tests.processes import ROOT, running, wait_until
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path / "data"))
+    migrate(settings)
+    insert = (
+        "INSERT INTO operations"
+        " (id, account_id, mode, action, status, idempotency_key, fingerprint, answer, created_at)"
+        " VALUES ('op_old', 'acct_1', 'test', 'create_pass', 'succeeded', 'key', 'f', '{}', :created_at)"
+    )
+    engine = create_engine(settings.database)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO accounts (id, name, created_at) VALUES ('acct_1', 'Cafe', 1)"))
+        connection.execute(text(insert), {"created_at": 30 * DAY_MS})
+    engine.dispose()
+    environment = {"DATA_DIR": settings.data_dir}
+    # What the scheduler does once an hour.
+    enqueue = "from app.jobs import huey, purge; huey.enqueue(purge.s())"
+    subprocess.run([sys.executable, "-c", enqueue], check=True, cwd=ROOT, env={**os.environ, **environment})
+
+    log = tmp_path / "log"
+    with running("worker", environment, log) as process:
+        wait_until(lambda: '"purged"' in log.read_text() or process.poll() is not None, "the purge")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["operations"] for line in written if line["message"] == "purged"] == [1]
+    assert any("gracefully" in line["message"] for line in written)
+
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT answer, idempotency_key FROM operations")).one()
+    assert tuple(row) == (None, None)
+    engine.dispose()
