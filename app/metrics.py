@@ -83,7 +83,11 @@ class Meters:
 
 @lru_cache(maxsize=1)
 def meters() -> Meters:
-    """Return the meters of this process; the first call decides between one process and several."""
+    """Return the meters of this process; the first call decides between one process and several.
+
+    That call is `init_app`'s: of two threads that both come first each would get meters of its own, and figures
+    would be lost.
+    """
     return Meters()
 
 
@@ -116,6 +120,7 @@ class OpenOperations:
 
 def init_app(app: Flask) -> None:
     """Count every request of the application and add `GET /metrics`."""
+    meters()
     app.before_request(_start)
     app.after_request(_finish)
     app.add_url_rule("/metrics", "metrics", show)

@@ -1,0 +1,29 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import World, make_world
+
+pytest_plugins = ["tests.strict", "tests.postgres", "tests.browser"]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world on SQLite."""
+    made = make_world(tmp_path / "data")
+    yield made
+    made.service.store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A world on each of the two databases, for promises that the database keeps."""
+    url = request.getfixturevalue("postgres_url")() if request.param == "postgresql" else ""
+    made = make_world(tmp_path / "data", url)
+    yield made
+    made.service.store.close()
