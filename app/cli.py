@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 import click
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import create_app, demo
 from app.accounts import accounts, keys
@@ -29,6 +31,15 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except (PassrailError, InvalidSetting) as error:
             raise click.ClickException(error.detail if isinstance(error, PassrailError) else str(error)) from error
+        except (OperationalError, ArgumentError) as error:
+            cause = str(getattr(error, "orig", error)).strip()
+            raise click.ClickException(f"The database cannot be used. Check DATABASE_URL. It says: {cause}") from error
+        except CommandError as error:
+            raise click.ClickException(f"The database is of a newer version than this one. ({error})") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}. Check DATA_DIR.") from error
 
 
 @click.group(cls=FriendlyGroup)

@@ -173,7 +173,7 @@ class Duplicate(PassrailError):
         "that case (`if_exists: error`). Use `if_exists: return` to get the existing pass instead. The same code "
         "says that a name which must be unique is taken."
     )
-    example = "A pass with the external ID 'customer-501' exists already in this program: pass_019ab3c4d5e62211ac9cb48c7c1c4ba4."
+    example = "A pass with the external ID 'customer-501' exists already in this program."
 
 
 class AlreadyRedeemed(PassrailError):

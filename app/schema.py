@@ -169,8 +169,8 @@ class Number(Documented):
         if number < 0 or (self.above_zero and number == 0) or number > self.maximum:
             least = "more than 0" if self.above_zero else "0 or more"
             raise ValidationError(f"Give a number that is {least} and at most {self.maximum}.")
-        exponent = number.normalize().as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > self.places:
+        # Not `normalize`: it rounds what is longer than 28 digits. The size is known here, so nothing overflows.
+        if number != number.quantize(Decimal(1).scaleb(-self.places)):
             raise ValidationError(f"Give at most {self.places} decimal places.")
         return number
 

@@ -18,8 +18,14 @@ class InvalidSetting(Exception):
     """A setting has a value that cannot be used; the message names it and says what would be right."""
 
 
-def _setting(default: Any, help: str, at_least: int | None = None, choices: tuple[str, ...] = ()) -> Any:  # noqa: A002
-    return field(default=default, metadata={"help": help, "at_least": at_least, "choices": choices})
+def _setting(
+    default: Any,
+    help: str,  # noqa: A002
+    at_least: int | None = None,
+    choices: tuple[str, ...] = (),
+    begins: tuple[str, ...] = (),
+) -> Any:
+    return field(default=default, metadata={"help": help, "at_least": at_least, "choices": choices, "begins": begins})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Settings:
         "",
         "SQLAlchemy address of the database, for example `postgresql://user:password@host/name`. "
         "Default: an SQLite file in `DATA_DIR`.",
+        begins=("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://"),
     )
     sqlite_synchronous: str = _setting(
         "NORMAL",
@@ -101,12 +108,18 @@ def _text_of(name: str, environment: Mapping[str, str]) -> str | None:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise InvalidSetting(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSetting(f"{name}_FILE names {path}, which is not text in UTF-8.") from error
 
 
 def _parse(setting: dataclasses.Field[Any], text: str) -> str | int:
     name, at_least, choices = setting.name.upper(), setting.metadata["at_least"], setting.metadata["choices"]
     if choices and text not in choices:
         raise InvalidSetting(f"{name} is {text!r}; it must be one of {', '.join(choices)}.")
+    begins = setting.metadata["begins"]
+    if begins and not text.startswith(begins):
+        # The value is not repeated: it may hold a password.
+        raise InvalidSetting(f"{name} must begin with one of {', '.join(begins)}.")
     if not isinstance(setting.default, int):
         return text
     try:

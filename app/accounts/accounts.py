@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from app import identifiers
-from app.errors import Duplicate, NotFound
+from app.errors import Duplicate, FieldError, NotFound, ValidationFailed
 from app.store.tables import accounts
 from app.store.values import from_milliseconds, to_milliseconds
+
+NAME_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,12 @@ def create_account(connection: Connection, name: str, now: datetime) -> Account:
     """Make an account.
 
     Raises:
+        ValidationFailed: the name is blank, too long, or has characters that cannot be seen.
         Duplicate: the name is taken.
     """
+    if not name.strip() or len(name) > NAME_MAX or not name.isprintable():
+        message = f"Give 1 to {NAME_MAX} characters, without line breaks and the like."
+        raise ValidationFailed(errors=[FieldError("name", message)])
     if _find(connection, name) is not None:
         raise Duplicate(f"There is already an account named '{name}'. Choose another name.")
     account = Account(identifiers.new_id(identifiers.ACCOUNT), name, now)

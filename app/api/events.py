@@ -23,7 +23,9 @@ from app.service import current_service
 class EventAnswer(Base):
     """Something that happened to a pass."""
 
-    id = fields.String(required=True, metadata=said("Event ID", "ID of the event.", "evt_019ab3c4d5e605fc743d85bc9470dc4d"))
+    id = fields.String(
+        required=True, metadata=said("Event ID", "ID of the event.", "evt_019ab3c4d5e605fc743d85bc9470dc4d")
+    )
     type = fields.String(
         required=True,
         metadata=said("Event Type", "What happened.", POINTS_CHANGED, enum=list(DESCRIPTIONS)),

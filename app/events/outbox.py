@@ -9,10 +9,11 @@ from sqlalchemy import Connection, insert, select
 
 from app import identifiers
 from app.model import Mode, Pass
+from app.store.statement import Statement
 from app.store.tables import events
 from app.store.values import from_milliseconds, to_milliseconds
 
-_INSERT = insert(events)
+_INSERT = Statement(insert(events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def record(connection: Connection, event_type: str, subject: Pass, operation_id:
         "data": data,
         "created_at": to_milliseconds(now),
     }
-    connection.execute(_INSERT, row)
+    _INSERT.run(connection, row)
 
 
 def page(

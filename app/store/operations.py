@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from app.model import Mode
+from app.store.statement import Statement
 from app.store.tables import operations
-from app.store.values import from_milliseconds, to_milliseconds
+from app.store.values import from_milliseconds, instant, to_milliseconds
 
 PURGE_CHUNK = 1000
 
@@ -50,13 +52,15 @@ class Operation:
     finished_at: datetime | None = None
 
 
-_BY_KEY = select(operations).where(
-    operations.c.account_id == bindparam("account_id"),
-    operations.c.mode == bindparam("mode"),
-    operations.c.action == bindparam("action"),
-    operations.c.idempotency_key == bindparam("idempotency_key"),
+_BY_KEY = Statement(
+    select(operations).where(
+        operations.c.account_id == bindparam("account_id"),
+        operations.c.mode == bindparam("mode"),
+        operations.c.action == bindparam("action"),
+        operations.c.idempotency_key == bindparam("idempotency_key"),
+    )
 )
-_INSERT = insert(operations)
+_INSERT = Statement(insert(operations))
 _UPDATE = update(operations).where(operations.c.id == bindparam("operation_id"))
 # Whoever's update finds the lease as it was seen has the operation; for everybody else it matches no row.
 _CLAIM = update(operations).where(
@@ -74,7 +78,7 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
         operations.c.mode == mode.value,
     )
     row = connection.execute(query).first()
-    return None if row is None else from_row(row)
+    return None if row is None else from_columns(row)
 
 
 def get_by_key(
@@ -87,8 +91,8 @@ def get_by_key(
         "action": action,
         "idempotency_key": idempotency_key,
     }
-    row = connection.execute(_BY_KEY, values).first()
-    return None if row is None else from_row(row)
+    row = _BY_KEY.first(connection, values)
+    return None if row is None else from_columns(row)
 
 
 def add(connection: Connection, operation: Operation) -> None:
@@ -97,7 +101,7 @@ def add(connection: Connection, operation: Operation) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: another one has its key.
     """
-    connection.execute(_INSERT, to_row(operation))
+    _INSERT.run(connection, to_row(operation))
 
 
 def save(connection: Connection, operation: Operation) -> None:
@@ -136,25 +140,39 @@ def forget_before(connection: Connection, instant: datetime) -> int:
     return connection.execute(update(operations).where(operations.c.id.in_(old)).values(nothing)).rowcount
 
 
-def from_row(row: Row[Any]) -> Operation:
-    """Make the value from a row of the table."""
-    created_at = from_milliseconds(row.created_at)
-    assert created_at is not None
+def from_columns(columns: Sequence[Any]) -> Operation:
+    """Make the value from the table's columns, in their order."""
+    (
+        operation_id,
+        account_id,
+        mode,
+        action,
+        status,
+        idempotency_key,
+        fingerprint,
+        lease_until,
+        program_id,
+        pass_id,
+        answer,
+        problem,
+        created_at,
+        finished_at,
+    ) = columns
     return Operation(
-        id=row.id,
-        account_id=row.account_id,
-        mode=Mode(row.mode),
-        action=row.action,
-        status=OperationStatus(row.status),
-        fingerprint=row.fingerprint,
-        created_at=created_at,
-        idempotency_key=row.idempotency_key,
-        lease_until=from_milliseconds(row.lease_until),
-        program_id=row.program_id,
-        pass_id=row.pass_id,
-        answer=row.answer,
-        problem=row.problem,
-        finished_at=from_milliseconds(row.finished_at),
+        id=operation_id,
+        account_id=account_id,
+        mode=Mode(mode),
+        action=action,
+        status=OperationStatus(status),
+        fingerprint=fingerprint,
+        created_at=instant(created_at),
+        idempotency_key=idempotency_key,
+        lease_until=from_milliseconds(lease_until),
+        program_id=program_id,
+        pass_id=pass_id,
+        answer=answer,
+        problem=problem,
+        finished_at=from_milliseconds(finished_at),
     )
 
 

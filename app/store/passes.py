@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, not_,
 
 from app.model import InstallState, Mode, Pass, Program, Status
 from app.store.programs import from_columns as program_from_columns
+from app.store.statement import Statement
 from app.store.tables import passes, programs
 from app.store.values import (
     from_hundredths,
@@ -29,8 +30,8 @@ Found = tuple[Pass, Program]
 
 _MINE = and_(passes.c.account_id == bindparam("account_id"), passes.c.mode == bindparam("mode"))
 _WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
-_BY_ID = _WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE)
-_BY_EXTERNAL_ID = (
+_BY_ID = Statement(_WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
+_BY_EXTERNAL_ID = Statement(
     _WITH_PROGRAM.where(
         passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE
     )
@@ -41,11 +42,17 @@ _BY_EXTERNAL_ID = (
 _BY_EMAIL = _WITH_PROGRAM.where(
     passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
 ).order_by(passes.c.id)
-_BY_LINK_TOKEN = _WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token"))
+_BY_LINK_TOKEN = Statement(_WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
-_INSERT = insert(passes)
-_UPDATE = update(passes).where(passes.c.id == bindparam("pass_id"))
+_INSERT = Statement(insert(passes))
+# What never changes is left out: SQLite writes every index anew that has a column named here.
+_FIXED = {"id", "account_id", "mode", "issuer", "program_id", "external_id", "link_token", "created_at"}
+_UPDATE = Statement(
+    update(passes)
+    .where(passes.c.id == bindparam("pass_id"))
+    .values({column.name: bindparam(column.name) for column in passes.c if column.name not in _FIXED})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +157,16 @@ def add(connection: Connection, new: Pass) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: the program has a pass of this external ID.
     """
-    connection.execute(_INSERT, to_row(new))
+    _INSERT.run(connection, to_row(new))
 
 
 def save(connection: Connection, changed: Pass) -> None:
-    """Write the pass over its row."""
-    row = to_row(changed)
-    del row["id"]
-    connection.execute(_UPDATE, {"pass_id": changed.id, **row})
+    """Write what can change of the pass over its row."""
+    _UPDATE.run(connection, {"pass_id": changed.id, **to_row(changed)})
 
 
-def _one(connection: Connection, query: Any, values: dict[str, str]) -> Found | None:
-    row = connection.execute(query, values).first()
+def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
+    row = query.first(connection, values)
     return None if row is None else _found(row)
 
 

@@ -10,20 +10,23 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
+from app.store.statement import Statement
 from app.store.tables import passes, programs
 from app.store.values import instant, to_json, to_milliseconds
 
-_BY_ID = select(programs).where(
-    programs.c.id == bindparam("id"),
-    programs.c.account_id == bindparam("account_id"),
-    programs.c.mode == bindparam("mode"),
+_BY_ID = Statement(
+    select(programs).where(
+        programs.c.id == bindparam("id"),
+        programs.c.account_id == bindparam("account_id"),
+        programs.c.mode == bindparam("mode"),
+    )
 )
 
 
 def get(connection: Connection, account_id: str, mode: Mode, program_id: str) -> Program | None:
     """Return the program, or None where this account has none of that ID in that mode."""
-    row = connection.execute(_BY_ID, {"id": program_id, "account_id": account_id, "mode": mode.value}).first()
-    return None if row is None else from_columns(tuple(row))
+    row = _BY_ID.first(connection, {"id": program_id, "account_id": account_id, "mode": mode.value})
+    return None if row is None else from_columns(row)
 
 
 def get_by_name(connection: Connection, account_id: str, mode: Mode, name: str) -> Program | None:
