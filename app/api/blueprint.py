@@ -41,7 +41,11 @@ def read_json(body: bytes) -> Any:
         MalformedJson: it is none; the message says where.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_such_number)
+        data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_such_number)
+        if rb"\u" in body:
+            # Half of a surrogate pair is no text: no database takes it, and it cannot be repeated in an answer.
+            json.dumps(data, ensure_ascii=False, default=str).encode("utf-8")
+        return data
     except json.JSONDecodeError as error:
         raise errors.MalformedJson(
             f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
