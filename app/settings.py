@@ -34,7 +34,11 @@ class Settings:
 
     host: str = _setting("0.0.0.0", "Address the web server listens on. `127.0.0.1` keeps it on this machine.")  # noqa: S104
     port: int = _setting(8000, "Port the web server listens on.", at_least=1)
-    base_url: str = _setting("", "Public address of the service, used in pass links. Default: `http://localhost:PORT`.")
+    base_url: str = _setting(
+        "",
+        "Public address of the service, used in pass links. Default: `http://localhost:PORT`.",
+        begins=("https://", "http://"),
+    )
     data_dir: str = _setting(
         "instance", "Folder for the SQLite database, the job queue and other files of this machine."
     )

@@ -60,7 +60,7 @@ def test_every_setting_is_read_from_the_variable_of_its_name() -> None:
         elif isinstance(setting.default, int):
             changed[setting.name] = setting.default + 1
         else:
-            changed[setting.name] = "sqlite:///another.db" if setting.metadata["begins"] else "another"
+            changed[setting.name] = f"{next(iter(setting.metadata['begins']), '')}another"
     read = load_settings({name.upper(): str(value) for name, value in changed.items()})
     assert dataclasses.asdict(read) == changed
 

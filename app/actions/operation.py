@@ -33,10 +33,12 @@ from app import identifiers
 from app.accounts.keys import Caller
 from app.actions.action import Action
 from app.actions.answer import describe
-from app.actions.lookup import look_up
+from app.actions.erasing import erase_holder
+from app.actions.lookup import find_program, look_up
 from app.errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
+    NotFound,
     OutcomeUnknown,
     PassrailError,
     RateLimited,
@@ -180,7 +182,7 @@ def _run_in_steps(request: Request) -> Answer:
         raise
 
 
-def _is_done(request: Request, change: Change, operation: Operation) -> bool:
+def _is_done(request: Request, change: Change | None, operation: Operation) -> bool:
     """Ask the issuer what became of an earlier try. Where it cannot say, the outcome is as unknown as before."""
     try:
         return request.issuer.reconcile(change, operation.id)
@@ -207,7 +209,7 @@ def _save_if_held(connection: Connection, ended: Operation, held: Operation) -> 
         operations.save(connection, ended)
 
 
-def _reserve(request: Request) -> Answer | tuple[Operation, Change, bool]:
+def _reserve(request: Request) -> Answer | tuple[Operation, Change | None, bool]:
     """Open the operation in a commit of its own, or take over one whose outcome is open.
 
     Returns:
@@ -222,9 +224,7 @@ def _reserve(request: Request) -> Answer | tuple[Operation, Change, bool]:
             earlier = _earlier(connection, request)
             if earlier is not None and not operations.claim(connection, earlier.id, now, lease_until):
                 return _repeat(earlier, now)
-            # Not locked: this decision is not what gets written, and the lock would end with this transaction.
-            case = look_up(connection, request.caller, request.action, request.data, now, lock=False)
-            change = request.action.decide(case)
+            change = _first_decision(connection, request, now)
             if earlier is not None:
                 return replace(earlier, lease_until=lease_until), change, True
             operation = replace(operation, lease_until=lease_until)
@@ -237,6 +237,18 @@ def _reserve(request: Request) -> Answer | tuple[Operation, Change, bool]:
             return answer
         _note_refusal(request, operation, refusal, operations.add)
         raise
+
+
+def _first_decision(connection: Connection, request: Request, now: datetime) -> Change | None:
+    """Decide what the issuer shall do. What is written in the end is decided anew, on what is there by then."""
+    caller, action, data = request.caller, request.action, request.data
+    try:
+        return action.decide(look_up(connection, caller, action, data, now, lock=False))
+    except NotFound:
+        if request.issuer.needs_pass:
+            raise
+        find_program(connection, caller, data["program_id"])
+        return None
 
 
 def _new_operation(request: Request, now: datetime) -> Operation:
@@ -302,7 +314,9 @@ def _decide_and_record(connection: Connection, request: Request, operation: Oper
     if change.before is None:
         passes.add(connection, change.after)
     elif change.event is not None:
-        passes.save(connection, change.after)
+        passes.save(connection, change.before, change.after)
+    if change.after.deleted_at is not None and change.event is not None:
+        erase_holder(connection, change.after.id)
     if change.event is not None:
         outbox.record(connection, change.event, change.after, operation.id, _event_data(body, request), now)
     return replace(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from app.actions.action import Case
@@ -13,6 +13,8 @@ from app.clock import to_text
 from app.errors import FieldError, NotApplicable, ValidationFailed
 from app.model import CustomField, FieldType, Kind, Pass, Program
 
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 HOLDER_FIELDS = ("email", "first_name", "last_name", "phone")
 
 
@@ -92,16 +94,19 @@ def check_custom_fields(program: Program, texts: Mapping[str, str | None], *, co
 
 
 def _type_error(field: CustomField, text: str) -> str | None:
-    try:
-        if field.type is FieldType.NUMBER and not Decimal(text).is_finite():
-            return "Give a number such as 25 or 12.50."
-        if field.type is FieldType.DATE:
-            date.fromisoformat(text)
-    except InvalidOperation:
+    if field.type is FieldType.NUMBER and not _NUMBER.fullmatch(text):
         return "Give a number such as 25 or 12.50."
-    except ValueError:
+    if field.type is FieldType.DATE and not _is_date(text):
         return "Give a date such as 2027-01-31."
     return None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return _DATE.fullmatch(text) is not None
 
 
 def take_over(subject: Pass, program: Program, data: Mapping[str, Any]) -> tuple[Pass, list[str]]:

@@ -87,25 +87,36 @@ class BatchInput(Base):
 class BatchResult(Base):
     """What came of one item: an answer or a problem, the other is null."""
 
-    index = ma.fields.Integer(required=True, metadata={"description": "Place of the item, from 0."})
-    succeeded = ma.fields.Boolean(required=True, metadata={"description": "True if there is an answer."})
+    index = ma.fields.Integer(required=True, metadata={"title": "Index", "description": "Place of the item, from 0."})
+    succeeded = ma.fields.Boolean(
+        required=True, metadata={"title": "Succeeded", "description": "True if there is an answer."}
+    )
     replayed = ma.fields.Boolean(
-        required=True, metadata={"description": "True if it is the stored answer of an earlier request."}
+        required=True,
+        metadata={"title": "Replayed", "description": "True if it is the stored answer of an earlier request."},
     )
     answer = ma.fields.Dict(
-        required=True, allow_none=True, metadata={"description": "What the action answers, or null."}
+        required=True, allow_none=True, metadata={"title": "Answer", "description": "What the action answers, or null."}
     )
     problem = ma.fields.Dict(
-        required=True, allow_none=True, metadata={"description": "Why it did not succeed, or null."}
+        required=True, allow_none=True, metadata={"title": "Problem", "description": "Why it did not succeed, or null."}
     )
 
 
 class BatchAnswer(Base):
     """What came of each item, in their order."""
 
-    succeeded = ma.fields.Integer(required=True, metadata={"description": "Number of items that succeeded."})
-    failed = ma.fields.Integer(required=True, metadata={"description": "Number of items that failed."})
-    results = ma.fields.List(ma.fields.Nested(BatchResult()), required=True)
+    succeeded = ma.fields.Integer(
+        required=True, metadata={"title": "Succeeded", "description": "Number of items that succeeded."}
+    )
+    failed = ma.fields.Integer(
+        required=True, metadata={"title": "Failed", "description": "Number of items that failed."}
+    )
+    results = ma.fields.List(
+        ma.fields.Nested(BatchResult()),
+        required=True,
+        metadata={"title": "Results", "description": "What came of each item, in their order."},
+    )
 
 
 def _add_batch(blueprint: Blueprint, action: Action) -> None:

@@ -84,12 +84,12 @@ def _read_bytes() -> bytes:
     """
     try:
         body = request.get_data(cache=False)
+        # Of a body without a told length Werkzeug gives as much as is allowed and drops the rest without a word.
+        is_cut = request.content_length is None and len(body) == request.max_content_length
+        if is_cut and request.environ["wsgi.input"].read(1):
+            raise errors.PayloadTooLarge()
     except ParseException:
         raise errors.MalformedRequest("The body could not be read: its chunks are not proper HTTP.") from None
-    # Of a body without a told length Werkzeug gives as much as is allowed and drops the rest without a word.
-    is_cut = request.content_length is None and len(body) == request.max_content_length
-    if is_cut and request.environ["wsgi.input"].read(1):
-        raise errors.PayloadTooLarge()
     return body
 
 

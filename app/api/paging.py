@@ -38,12 +38,15 @@ def page_answer(name: str, item: ma.Schema) -> ma.Schema:
     """Make the schema of a page of items."""
     fields: dict[str, ma.fields.Field[Any]] = {
         "data": ma.fields.List(
-            ma.fields.Nested(item), required=True, metadata={"description": "The items, newest first."}
+            ma.fields.Nested(item), required=True, metadata={"title": "Data", "description": "The items, newest first."}
         ),
         "next_cursor": ma.fields.String(
             required=True,
             allow_none=True,
-            metadata={"description": "Give it as `cursor` to get the next page; null on the last."},
+            metadata={
+                "title": "Next Cursor",
+                "description": "Give it as `cursor` to get the next page; null on the last.",
+            },
         ),
     }
     return Base.from_dict(fields, name=name)()

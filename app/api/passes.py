@@ -52,7 +52,8 @@ def blueprints() -> list[Blueprint]:
     @blueprint.says(
         operationId="list_passes",
         summary="List and find passes",
-        description="All passes of the account in the key's mode, newest first. Filters can be combined.",
+        description="All passes of the account in the key's mode, newest first; with `updated_since` the last changed "
+        "first. Filters can be combined.",
     )
     @blueprint.arguments(PassQuery(), location="query")
     @blueprint.answers(PASS_PAGE, {"data": [PASS_EXAMPLE], "next_cursor": None}, description="A page of passes.")
@@ -128,7 +129,7 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
             caller.mode,
             wanted,
             now=now,
-            before=query.get("cursor"),
+            cursor=query.get("cursor"),
             limit=query["limit"] + 1,
         )
     public_url = service.settings.public_url
@@ -136,5 +137,5 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
         found,
         query["limit"],
         lambda one: describe(*one, now=now, public_url=public_url),
-        lambda one: one[0].id,
+        lambda one: passes.cursor_of(one[0], wanted),
     )

@@ -120,8 +120,16 @@ class ProgramAnswer(Base):
         metadata=said("Kind", "What it issues.", "membership", enum=[kind.value for kind in Kind]),
     )
     name = ma.fields.String(required=True, metadata=said("Name", "Name of the program.", "Rosewater Club"))
-    tiers = ma.fields.List(ma.fields.Nested(TierAnswer()), required=True)
-    fields = ma.fields.List(ma.fields.Nested(CustomFieldAnswer()), required=True)  # type: ignore[assignment]
+    tiers = ma.fields.List(
+        ma.fields.Nested(TierAnswer()),
+        required=True,
+        metadata={"title": "Tiers", "description": "Its tiers, the default of new passes first."},
+    )
+    fields = ma.fields.List(  # type: ignore[assignment]
+        ma.fields.Nested(CustomFieldAnswer()),
+        required=True,
+        metadata={"title": "Custom Fields", "description": "The custom fields of its passes."},
+    )
     background_color = ma.fields.String(required=True, metadata=said("Background Color", "Of the card.", "#7a1f3d"))
     text_color = ma.fields.String(required=True, metadata=said("Text Color", "Of the values.", "#ffffff"))
     label_color = ma.fields.String(required=True, metadata=said("Label Color", "Of the labels.", "#f4c9d6"))
@@ -148,13 +156,21 @@ class ProgramQuery(PageQuery):
 class TierList(Base):
     """All tiers of a program, the default of new passes first."""
 
-    data = ma.fields.List(ma.fields.Nested(TierAnswer()), required=True)
+    data = ma.fields.List(
+        ma.fields.Nested(TierAnswer()),
+        required=True,
+        metadata={"title": "Data", "description": "The tiers, the default of new passes first."},
+    )
 
 
 class CustomFieldList(Base):
     """All custom fields of a program."""
 
-    data = ma.fields.List(ma.fields.Nested(CustomFieldAnswer()), required=True)
+    data = ma.fields.List(
+        ma.fields.Nested(CustomFieldAnswer()),
+        required=True,
+        metadata={"title": "Data", "description": "The custom fields."},
+    )
 
 
 PROGRAM = ProgramAnswer()

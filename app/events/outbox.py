@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from app import identifiers
 from app.model import Mode, Pass
@@ -43,6 +43,17 @@ def record(connection: Connection, event_type: str, subject: Pass, operation_id:
         "created_at": to_milliseconds(now),
     }
     _INSERT.run(connection, row)
+
+
+def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str | None, str]]:
+    """Return ID, operation ID and data of every event of a pass."""
+    query = select(events.c.id, events.c.operation_id, events.c.data).where(events.c.pass_id == pass_id)
+    return [(event_id, operation_id, data) for event_id, operation_id, data in connection.execute(query)]
+
+
+def rewrite(connection: Connection, event_id: str, data: str) -> None:
+    """Put other data in the place of an event's."""
+    connection.execute(update(events).where(events.c.id == event_id).values(data=data))
 
 
 def page(

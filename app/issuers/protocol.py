@@ -13,16 +13,19 @@ class Issuer(Protocol):
     `is_local` says how the operation runner (`actions/operation.py`) works with it. A local issuer keeps its
     passes in our database: the effect is part of the operation's one transaction and cannot be in doubt. Any
     other is called between two transactions, and may answer late, not at all, or not clearly.
+
+    `needs_pass` is False for an issuer that answers even about a pass that is not there (test mode's refusals).
     """
 
     name: str
     is_local: bool
+    needs_pass: bool
 
-    def apply(self, change: Change, operation_id: str) -> None:
+    def apply(self, change: Change | None, operation_id: str) -> None:
         """Make the change true.
 
         Args:
-            change: what was decided.
+            change: what was decided; None where the pass is not there and is not needed.
             operation_id: given along, so that `reconcile` can find the effect again.
 
         Raises:
@@ -32,7 +35,7 @@ class Issuer(Protocol):
         """
         ...
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
+    def reconcile(self, change: Change | None, operation_id: str) -> bool:
         """Find out whether an earlier `apply` with this operation ID took effect.
 
         Returns:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from app.errors import OutcomeUnknown, PassrailError, RateLimited, UpstreamRejected, UpstreamUnavailable
 from app.model import Change
 
+TIMEOUT = "simulate_timeout"
 OUTCOMES: dict[str, Callable[[], PassrailError]] = {
-    "simulate_timeout": lambda: OutcomeUnknown(
+    TIMEOUT: lambda: OutcomeUnknown(
         "Simulated: the issuer did not answer in time. Send the same request with the same key: it then succeeds."
     ),
     "simulate_rate_limited": lambda: RateLimited(
@@ -33,13 +34,15 @@ class SimulatedIssuer:
     name = "builtin"
     is_local = False
 
-    def __init__(self, outcome: Callable[[], PassrailError]) -> None:
-        self._outcome = outcome
+    def __init__(self, external_id: str) -> None:
+        self._outcome = OUTCOMES[external_id]
+        # A pass with one of the other IDs can never be made; the actions on it fail all the same.
+        self.needs_pass = external_id == TIMEOUT
 
-    def apply(self, change: Change, operation_id: str) -> None:
+    def apply(self, change: Change | None, operation_id: str) -> None:
         """Raise the outcome this issuer stands for."""
         raise self._outcome()
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
+    def reconcile(self, change: Change | None, operation_id: str) -> bool:
         """Only a timeout leaves something to find out, and it always turns out well."""
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,6 +137,13 @@ def hold(connection: Connection, operation: Operation) -> bool:
     """Keep an operation to the end of the transaction. False: the lease ran out and somebody else has taken over."""
     values = {"operation_id": operation.id, "lease": to_milliseconds(operation.lease_until)}
     return connection.execute(_HOLD, values).rowcount == 1
+
+
+def rewrite_answer(connection: Connection, operation_id: str, change: Callable[[str], str]) -> None:
+    """Put a changed answer in the place of the stored one, where there still is one."""
+    answer = connection.execute(select(operations.c.answer).where(operations.c.id == operation_id)).scalar()
+    if answer is not None:
+        connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=change(answer)))
 
 
 def forget_before(connection: Connection, instant: datetime) -> int:

@@ -6,17 +6,31 @@ Every query names account and mode: a pass of somebody else is not found.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, not_, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    TextClause,
+    and_,
+    bindparam,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.model import InstallState, Mode, Pass, Program, Status
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement
-from app.store.tables import passes, programs
+from app.store.tables import NOT_ONLY_ISSUED, passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -45,14 +59,17 @@ _BY_EMAIL = _WITH_PROGRAM.where(
 _BY_LINK_TOKEN = Statement(_WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
-_INSERT = Statement(insert(passes))
-# What never changes is left out: SQLite writes every index anew that has a column named here.
-_FIXED = {"id", "account_id", "mode", "issuer", "program_id", "external_id", "link_token", "created_at"}
-_UPDATE = Statement(
-    update(passes)
-    .where(passes.c.id == bindparam("pass_id"))
-    .values({column.name: bindparam(column.name) for column in passes.c if column.name not in _FIXED})
+_INSERT = Statement(
+    insert(passes).values({column.name: bindparam(column.name) for column in passes.c if column.computed is None})
 )
+MILLISECONDS_DIGITS = 15
+
+
+@lru_cache(maxsize=256)
+def _update_of(columns: tuple[str, ...]) -> Statement:
+    """Return the statement that writes these columns; SQLite touches only the indexes that have one of them."""
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return Statement(update(passes).where(passes.c.id == bindparam("pass_id")).values(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,46 +126,67 @@ def page(
     wanted: PassFilter,
     *,
     now: datetime,
-    before: str | None,
+    cursor: str | None,
     limit: int,
 ) -> list[Found]:
-    """Return at most `limit` passes that fit `wanted`, newest first, those older than the ID `before`."""
-    conditions = [passes.c.account_id == account_id, passes.c.mode == mode.value]
-    if wanted.program_id is not None:
-        conditions.append(passes.c.program_id == wanted.program_id)
-    if wanted.tier_id is not None:
-        conditions.append(passes.c.tier_id == wanted.tier_id)
-    if wanted.install_state is not None:
-        conditions.append(passes.c.install_state == wanted.install_state.value)
-    if wanted.email is not None:
-        conditions.append(passes.c.email == wanted.email)
-    if wanted.external_id is not None:
-        conditions.append(passes.c.external_id == wanted.external_id)
-    if wanted.updated_since is not None:
-        conditions.append(passes.c.updated_at >= to_milliseconds(wanted.updated_since))
-    if wanted.status is not None:
-        conditions.append(_has_status(wanted.status, now))
-    if before is not None:
-        conditions.append(passes.c.id < before)
-    query = _WITH_PROGRAM.where(*conditions).order_by(passes.c.id.desc()).limit(limit)
+    """Return at most `limit` passes that fit `wanted`, those after `cursor` (see `cursor_of`).
+
+    Newest first; with `updated_since` those that changed last come first, for nothing else can be read from an index.
+    """
+    conditions: list[Any] = [passes.c.account_id == account_id, passes.c.mode == mode.value, *_conditions(wanted, now)]
+    order = [passes.c.updated_at, passes.c.id] if wanted.updated_since is not None else [passes.c.id]
+    if cursor is not None:
+        conditions.append(tuple_(*order) < tuple_(*_read_cursor(cursor, len(order))))
+    query = _WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
     return [_found(row) for row in connection.execute(query)]
 
 
-def _has_status(status: Status, now: datetime) -> ColumnElement[bool]:
+def cursor_of(shown: Pass, wanted: PassFilter) -> str:
+    """Return what continues a list after the pass."""
+    return shown.id if wanted.updated_since is None else f"{to_milliseconds(shown.updated_at)}-{shown.id}"
+
+
+def _read_cursor(cursor: str, parts: int) -> list[ColumnElement[Any]]:
+    """Give a cursor's values. One of another list, or made up, is as good as any: it stands somewhere."""
+    milliseconds, _, pass_id = cursor.partition("-") if parts > 1 else ("", "", cursor)
+    values: list[ColumnElement[Any]] = [literal(pass_id)]
+    if parts > 1:
+        is_number = milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) <= MILLISECONDS_DIGITS
+        values.insert(0, literal(int(milliseconds) if is_number else 0, BigInteger))
+    return values
+
+
+def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[bool] | TextClause]:
+    equal = {
+        passes.c.program_id: wanted.program_id,
+        passes.c.tier_id: wanted.tier_id,
+        passes.c.email: wanted.email,
+        passes.c.external_id: wanted.external_id,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            yield column == value
+    if wanted.install_state is not None:
+        yield passes.c.install_state == wanted.install_state.value
+        if wanted.install_state is not InstallState.ISSUED:
+            yield NOT_ONLY_ISSUED  # the words of the index, or it is not used
+    if wanted.updated_since is not None:
+        yield passes.c.updated_at >= to_milliseconds(wanted.updated_since)
+    if wanted.status is not None:
+        yield from _has_status(wanted.status, now)
+
+
+def _has_status(status: Status, now: datetime) -> Iterator[ColumnElement[bool]]:
     """`Pass.status` said in SQL; a test holds the two against each other."""
-    revoked = passes.c.revoked_at.is_not(None)
-    redeemed = passes.c.redeemed_at.is_not(None)
-    expired = and_(passes.c.expires_at.is_not(None), passes.c.expires_at <= to_milliseconds(now))
     match status:
-        case Status.REVOKED:
-            return revoked
-        case Status.REDEEMED:
-            return and_(redeemed, not_(revoked))
+        case Status.REVOKED | Status.REDEEMED:
+            yield passes.c.closed_by == status.value
         case Status.EXPIRED:
-            return and_(expired, not_(revoked), not_(redeemed))
+            yield passes.c.closed_by == "nothing"
+            yield passes.c.expires_at <= to_milliseconds(now)
         case Status.ACTIVE:
-            alive = or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
-            return and_(alive, not_(revoked), not_(redeemed))
+            yield passes.c.closed_by == "nothing"
+            yield or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
 
 
 def add(connection: Connection, new: Pass) -> None:
@@ -160,9 +198,12 @@ def add(connection: Connection, new: Pass) -> None:
     _INSERT.run(connection, to_row(new))
 
 
-def save(connection: Connection, changed: Pass) -> None:
-    """Write what can change of the pass over its row."""
-    _UPDATE.run(connection, {"pass_id": changed.id, **to_row(changed)})
+def save(connection: Connection, before: Pass, after: Pass) -> None:
+    """Write what differs between the two over the pass's row."""
+    old, new = to_row(before), to_row(after)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    if changed:
+        _update_of(tuple(changed)).run(connection, {"pass_id": after.id, **changed})
 
 
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
@@ -198,6 +239,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         deleted_at,
         created_at,
         updated_at,
+        _closed_by,
     ) = columns
     return Pass(
         id=pass_id,

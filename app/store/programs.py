@@ -60,16 +60,19 @@ def save(connection: Connection, program: Program) -> None:
     connection.execute(update(programs).where(programs.c.id == program.id), to_row(program))
 
 
-def tiers_in_use(connection: Connection, program_id: str, tier_ids: Iterable[str]) -> set[str]:
+def tiers_in_use(connection: Connection, program: Program, tier_ids: Iterable[str]) -> set[str]:
     """Return those of the tiers that passes of the program are on."""
-    wanted = list(tier_ids)
-    return {
-        tier_id
-        for tier_id in wanted
-        if connection.execute(
-            select(passes.c.id).where(passes.c.program_id == program_id, passes.c.tier_id == tier_id).limit(1)
-        ).first()
-    }
+    on_tier = (
+        select(passes.c.id)
+        .where(
+            passes.c.account_id == program.account_id,
+            passes.c.mode == program.mode.value,
+            passes.c.tier_id == bindparam("tier_id"),
+            passes.c.program_id == program.id,
+        )
+        .limit(1)
+    )
+    return {tier_id for tier_id in tier_ids if connection.execute(on_tier, {"tier_id": tier_id}).first()}
 
 
 @lru_cache(maxsize=1024)

@@ -55,6 +55,20 @@ def test_a_permanent_revoke_clears_the_holder(world: World) -> None:
     assert world.get("/v1/passes", query_string={"email": "ada@example.com"}).get_json()["data"] == []
 
 
+def test_a_permanent_revoke_forgets_the_holder_in_earlier_events_and_answers_too(any_world: World) -> None:
+    first = any_world.make_pass(fields={"member_since": "2026"}, **ADA)
+    other = any_world.make_pass(external_id="another", first_name="Ada")
+    done(any_world, "update-pass", {"pass_id": first["id"], "phone": "+44 1"})
+    done(any_world, "revoke-pass", {"pass_id": first["id"], "permanent": True})
+    history = any_world.get(f"/v1/passes/{first['id']}/history").get_json()["data"]
+    assert [event["type"] for event in history] == ["pass.revoked", "pass.updated", "pass.created"]
+    stored = any_world.get(f"/v1/operations/{first['operation_id']}").get_json()["answer"]
+    for told in (*(event["data"] for event in history), stored):
+        assert told["fields"] == {}
+        assert {told[name] for name in ("email", "first_name", "last_name", "phone")} == {None}
+    assert any_world.get(f"/v1/passes/{other['id']}/history").get_json()["data"][0]["data"]["first_name"] == "Ada"
+
+
 def test_a_permanent_revoke_cannot_be_undone_or_changed(world: World) -> None:
     made = world.make_pass(**ADA)
     done(world, "revoke-pass", {"pass_id": made["id"], "permanent": True})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from app.actions import operation
+from app.actions import ACTIONS, operation
 from app.errors import catalogue
 from app.issuers import issuer_for
 from app.issuers.simulated import OUTCOMES
 from app.model import Mode
 from tests.actions.checks import done, refused, stored
-from tests.world import MEMBERSHIP, World
+from tests.world import GOLD, MEMBERSHIP, World
 
 TIMEOUT = {"program_id": MEMBERSHIP, "external_id": "simulate_timeout"}
 FORCED = [
@@ -37,6 +37,17 @@ def test_a_magic_id_forces_its_outcome_and_nothing_is_done(
         assert problem["retryable"] is (code != "upstream-rejected")
     answer = shared_world.act("create-pass", body)
     assert answer.headers.get("Retry-After") == retry_after
+
+
+@pytest.mark.parametrize(("external_id", "status", "code", "_retry_after"), FORCED[:3])
+def test_every_action_can_be_made_to_fail_though_such_a_pass_can_never_be_made(
+    shared_world: World, external_id: str, status: int, code: str, _retry_after: str | None
+) -> None:
+    named = {"program_id": MEMBERSHIP, "external_id": external_id}
+    for action in ACTIONS[1:]:
+        needed = {"update-points": {"change": "add", "points": 1}, "change-tier": {"tier_id": GOLD}}
+        refused(shared_world, action.name, {**named, **needed.get(action.name, {})}, status, code)
+    refused(shared_world, "revoke-pass", {**named, "program_id": "prog_unknown"}, 404, "not-found")
 
 
 def test_after_a_timeout_the_same_request_with_its_key_succeeds_with_one_effect(any_world: World) -> None:

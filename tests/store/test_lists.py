@@ -32,7 +32,7 @@ def page(
     world: World, wanted: PassFilter, *, now: datetime = NOW, before: str | None = None, limit: int = 1000
 ) -> list[Pass]:
     with world.service.store.read() as connection:
-        found = passes.page(connection, world.account.id, Mode.TEST, wanted, now=now, before=before, limit=limit)
+        found = passes.page(connection, world.account.id, Mode.TEST, wanted, now=now, cursor=before, limit=limit)
     return [one for one, _ in found]
 
 
@@ -108,7 +108,7 @@ def test_filters_narrow_together(any_world: World) -> None:
     for program_id, tier_id, status, install_state, email, since in choices:
         expected = [
             one.id
-            for one in sorted(every, key=lambda one: one.id, reverse=True)
+            for one in sorted(every, key=lambda one: (since and one.updated_at, one.id), reverse=True)
             if (program_id is None or one.program_id == program_id)
             and (tier_id is None or one.tier_id == tier_id)
             and (status is None or one.status(NOW) is status)

@@ -79,7 +79,7 @@ def test_a_pass_that_is_saved_is_as_it_was_saved(any_world: World) -> None:
     with any_world.service.store.write() as connection:
         passes.add(connection, before)
         passes.add(connection, other := new_pass(any_world))
-        passes.save(connection, after)
+        passes.save(connection, before, after)
     assert kept(any_world, after) == after
     assert kept(any_world, other) == other
 
@@ -160,7 +160,7 @@ def test_a_pass_belongs_to_one_account_and_mode(any_world: World) -> None:
             by_external_id = passes.get_by_external_id(connection, account_id, mode, MEMBERSHIP, "customer-501")
             by_email = passes.get_by_email(connection, account_id, mode, MEMBERSHIP, "ada@example.com")
             wanted = passes.PassFilter()
-            page = passes.page(connection, account_id, mode, wanted, now=NOW, before=None, limit=10)
+            page = passes.page(connection, account_id, mode, wanted, now=NOW, cursor=None, limit=10)
             assert [by_id is not None, by_external_id is not None, bool(by_email), bool(page)] == [mine] * 4
 
 
@@ -182,7 +182,7 @@ def test_a_locked_pass_is_read_anew(any_world: World) -> None:
         assert passes.lock(connection, one) == one
     if not any_world.service.store.is_sqlite:
         with any_world.service.store.write() as connection:
-            passes.save(connection, later := replace(one, points=Decimal("7.00")))
+            passes.save(connection, one, later := replace(one, points=Decimal("7.00")))
         with any_world.service.store.write() as connection:
             assert passes.lock(connection, one) == later
 

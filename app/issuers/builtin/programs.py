@@ -58,7 +58,7 @@ def change_program(connection: Connection, program: Program, data: Mapping[str, 
         _refuse_taken_name(connection, program.account_id, program.mode, data["name"], program.id)
     tiers = _tiers(data["tiers"], program.tiers) if "tiers" in data else program.tiers
     gone = {tier.id for tier in program.tiers} - {tier.id for tier in tiers}
-    if used := programs.tiers_in_use(connection, program.id, gone):
+    if used := programs.tiers_in_use(connection, program, gone):
         message = f"These tiers have passes and cannot be left out: {', '.join(sorted(used))}."
         raise ValidationFailed(errors=[FieldError("tiers", message)])
     changed = replace(

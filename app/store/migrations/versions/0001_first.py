@@ -130,35 +130,45 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "closed_by",
+            sa.String(length=8),
+            sa.Computed(
+                "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN redeemed_at IS NOT NULL THEN 'redeemed' ELSE 'nothing' END",
+                persisted=True,
+            ),
+            nullable=True,
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_passes_account_id")),
         sa.ForeignKeyConstraint(["program_id"], ["programs.id"], name=op.f("fk_passes_program_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passes")),
         sa.UniqueConstraint("link_token", name=op.f("uq_passes_link_token")),
     )
-    op.create_index("ix_passes_email", "passes", ["account_id", "mode", "email", "id"])
+    op.create_index("ix_passes_closed_by", "passes", ["account_id", "mode", "closed_by", "id"])
     op.create_index(
-        "ix_passes_expires_at",
+        "ix_passes_email",
         "passes",
-        ["account_id", "mode", "id"],
-        sqlite_where=sa.text("expires_at IS NOT NULL"),
-        postgresql_where=sa.text("expires_at IS NOT NULL"),
+        ["account_id", "mode", "email", "id"],
+        sqlite_where=sa.text("email IS NOT NULL"),
+        postgresql_where=sa.text("email IS NOT NULL"),
     )
     op.create_index(
-        "ix_passes_redeemed_at",
+        "ix_passes_external_id",
         "passes",
-        ["account_id", "mode", "id"],
-        sqlite_where=sa.text("redeemed_at IS NOT NULL"),
-        postgresql_where=sa.text("redeemed_at IS NOT NULL"),
+        ["account_id", "mode", "external_id", "id"],
+        sqlite_where=sa.text("external_id IS NOT NULL"),
+        postgresql_where=sa.text("external_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_passes_revoked_at",
+        "ix_passes_install_state",
         "passes",
-        ["account_id", "mode", "id"],
-        sqlite_where=sa.text("revoked_at IS NOT NULL"),
-        postgresql_where=sa.text("revoked_at IS NOT NULL"),
+        ["account_id", "mode", "install_state", "id"],
+        sqlite_where=sa.text("install_state <> 'issued'"),
+        postgresql_where=sa.text("install_state <> 'issued'"),
     )
-    op.create_index("ix_passes_tier", "passes", ["program_id", "tier_id", "id"])
-    op.create_index("ix_passes_updated", "passes", ["account_id", "mode", "updated_at"])
+    op.create_index("ix_passes_program", "passes", ["account_id", "mode", "program_id", "id"])
+    op.create_index("ix_passes_tier", "passes", ["account_id", "mode", "tier_id", "id"])
+    op.create_index("ix_passes_updated", "passes", ["account_id", "mode", "updated_at", "id"])
     op.create_index("ix_passes_world", "passes", ["account_id", "mode", "id"])
     op.create_index("uq_passes_external_id", "passes", ["program_id", "external_id", "deleted_at"], unique=True)
 

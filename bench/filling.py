@@ -1,0 +1,139 @@
+"""Fills a database with passes as an account has them that has been at work for two years.
+
+What the lists are asked for comes in two kinds: the common, a fixed share of all passes, and the rare, `RARE` passes
+however many there are. So a rare filter's answer is the same full page whether it is looked for among a thousand
+passes or among a million.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from app.clock import system_clock
+from app.demo import demo_programs
+from app.model import InstallState, Mode, Pass, Program, Tier
+from app.store import passes, programs
+from app.store.engine import Store
+from app.store.tables import passes as table
+from bench.databases import Database
+
+RARE = 120  # more than a page of 100
+CHUNK = 100_000  # rows in a transaction
+
+MEMBERSHIP, COUPON, TICKET, SMALL = "prog_demo_membership", "prog_demo_coupon", "prog_demo_ticket", "prog_bench_small"
+COMMON_TIER, RARE_TIER = "tier_demo_bronze", "tier_demo_gold"
+SOMEBODY = "somebody@example.com"
+
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+_SPAN = timedelta(days=730)
+_FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
+_COLUMNS = tuple(column.name for column in table.c)
+
+
+def pass_id(number: int) -> str:
+    """Return the ID of a pass: they sort by age, as real ones do."""
+    return f"pass_{number:032x}"
+
+
+def changed_after() -> datetime:
+    """Return an instant after which the rare recent passes changed, and no other."""
+    return system_clock() - timedelta(hours=1)
+
+
+def fill(database: Database, total: int) -> None:
+    """Store `total` passes, at least 1 000, in the account's test mode."""
+    with database.store() as store:
+        with store.write() as connection:
+            programs.add(connection, _small_program(database))
+        rows = (_row(database, number, total) for number in range(total))
+        while chunk := list(islice(rows, CHUNK)):
+            _insert(store, chunk)
+        if not store.is_sqlite:
+            # Its autovacuum does so by itself after a while; SQLite is measured as it is, without statistics.
+            with store.read() as connection:
+                connection.exec_driver_sql("ANALYZE")
+
+
+def _small_program(database: Database) -> Program:
+    like = demo_programs(database.account.id, system_clock())[0]
+    return replace(like, id=SMALL, name="Small Club", tiers=(Tier("tier_bench_small", "Standard"),))
+
+
+def _insert(store: Store, rows: list[tuple[Any, ...]]) -> None:
+    names = ", ".join(_COLUMNS)
+    with store.write() as connection:
+        cursor = connection.connection.cursor()
+        if store.is_sqlite:
+            cursor.executemany(f"INSERT INTO passes ({names}) VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
+            return
+        with cursor.copy(f"COPY passes ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _row(database: Database, number: int, total: int) -> tuple[Any, ...]:
+    columns = passes.to_row(_pass(database.account.id, number, total))
+    return tuple(columns[name] for name in _COLUMNS)
+
+
+def _pass(account_id: str, number: int, total: int) -> Pass:
+    """Make the pass of a number. Every `step` passes there is one of each rare kind."""
+    step = total // RARE
+    kind = number % step if number < step * RARE else -1
+    share = random.Random(number).random()
+    program_id, tier_id = _program(share)
+    made_at = LONG_AGO + _SPAN * (number / total)
+    new = Pass(
+        id=pass_id(number),
+        account_id=account_id,
+        mode=Mode.TEST,
+        issuer="builtin",
+        program_id=program_id,
+        tier_id=tier_id,
+        link_token=f"{random.Random(-number).getrandbits(128):032x}"[:22],
+        created_at=made_at,
+        updated_at=made_at,
+        external_id=f"customer-{number}",
+        email=f"holder-{number}@example.com",
+        first_name="Ada",
+        last_name="Lovelace",
+        points=Decimal(number % 1000) if program_id == MEMBERSHIP else None,
+        install_state=InstallState.INSTALLED if share * 10 % 1 < 0.6 else InstallState.ISSUED,
+        expires_at=_FUTURE if program_id == COUPON else None,
+    )
+    match kind:
+        case 0:
+            return replace(new, program_id=SMALL, tier_id="tier_bench_small")
+        case 1:
+            return replace(new, program_id=MEMBERSHIP, tier_id=RARE_TIER)
+        case 2:
+            return replace(new, redeemed_at=made_at)
+        case 3:
+            return replace(new, revoked_at=made_at)
+        case 4:
+            return replace(new, expires_at=made_at)
+        case 5:
+            return replace(new, install_state=InstallState.UNINSTALLED)
+        case 6:
+            return replace(new, updated_at=system_clock())
+        case 7:
+            return replace(new, email=SOMEBODY)
+    return new
+
+
+def _program(share: float) -> tuple[str, str]:
+    """Return program and tier: half are memberships, three of ten coupons, the rest tickets."""
+    if share < 0.5:
+        return MEMBERSHIP, COMMON_TIER if share < 0.3 else "tier_demo_silver"
+    return (COUPON, "tier_demo_welcome") if share < 0.8 else (TICKET, "tier_demo_standing")
+
+
+def all_passes(database: Database, total: int) -> Iterator[Pass]:
+    """Give what `fill` stores, for tests."""
+    return (_pass(database.account.id, number, total) for number in range(total))

@@ -1,0 +1,53 @@
+"""What the lists are measured on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import func, select
+
+from app.clock import system_clock
+from app.model import InstallState, Status
+from app.store.tables import passes
+from bench import filling, lists
+from bench.databases import databases
+
+TOTAL = 1_200
+
+
+@pytest.mark.parametrize("total", [1_000, 12_345])
+def test_the_rare_is_equally_many_in_every_size(total: int) -> None:
+    with databases("sqlite") as new_database:
+        made = list(filling.all_passes(new_database(), total))
+    now = system_clock()
+    status = Counter(one.status(now) for one in made)
+    assert [status[rare] for rare in (Status.REDEEMED, Status.REVOKED, Status.EXPIRED)] == [filling.RARE] * 3
+    assert Counter(one.install_state for one in made)[InstallState.UNINSTALLED] == filling.RARE
+    assert Counter(one.program_id for one in made)[filling.SMALL] == filling.RARE
+    assert Counter(one.tier_id for one in made)[filling.RARE_TIER] == filling.RARE
+    assert Counter(one.email for one in made)[filling.SOMEBODY] == filling.RARE
+    assert sum(one.updated_at >= filling.changed_after() for one in made) == filling.RARE
+    assert [one.id for one in made] == sorted({one.id for one in made})
+
+
+def test_filling_stores_all_and_every_list_is_measured() -> None:
+    with databases("sqlite") as new_database:
+        database = new_database()
+        filling.fill(database, TOTAL)
+        with database.store() as store, store.read() as connection:
+            assert connection.execute(select(func.count()).select_from(passes)).scalar_one() == TOTAL
+        for query in lists.cases(TOTAL).values():
+            assert "passes" in lists.plan_of(database, query)
+
+
+def test_lists_run_against_real_servers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "LEAST_SAMPLES", 1)
+    measured = {one.name: one for one in lists.run("sqlite", seconds=0, sizes=(1_000, 2_000))}
+    assert measured.keys() == lists.cases(1_000).keys()
+    # Whatever is asked for, a full page is found in both, so that they can be compared; or the same few.
+    few = {name: (one.small_found, one.large_found) for name, one in measured.items() if one.small_found < lists.LIMIT}
+    assert few.pop("external_id") == (1, 1)
+    assert {found for name, found in few.items() if "nobody" in name} == {(0, 0)}
+    assert all("+" in name for name in few if "nobody" not in name)
+    assert "| (none) " in capsys.readouterr().out

@@ -1,0 +1,137 @@
+"""One call that succeeds for every operation: what the tests of scopes, keys, tenants and answers start from.
+
+An operation that is not in the table has no call, and every test that goes over all operations fails for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from app.actions import ACTIONS
+from tests.contract.document import Operation
+from tests.world import COUPON, GOLD, MEMBERSHIP, World
+
+Holder = dict[str, Any]
+NUMBERS = count(1)
+FULL: Holder = {
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "phone": "+44 20 7946 0000",
+    "expires_at": "2027-12-31",
+    "fields": {"member_since": "2026"},
+}
+# What an action needs beyond the name of a pass.
+MORE: dict[str, dict[str, Any]] = {
+    "update_pass": {"phone": "+44 20 7946 0001"},
+    "update_points": {"change": "add", "points": 25},
+    "change_tier": {"tier_id": GOLD},
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request."""
+
+    method: str
+    path: str
+    json: Any = None
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def send(self, world: World, *, key: str | None = None) -> TestResponse:
+        """Send it with the world's key, or another one."""
+        options: dict[str, Any] = {"query_string": self.query, "headers": self.headers}
+        if self.json is not None:
+            options["json"] = self.json
+        return world.request(self.method, self.path, key=key, **options)
+
+    def send_bare(self, world: World, authorization: str | None) -> TestResponse:
+        """Send it with this header Authorization, or without any."""
+        headers = {**self.headers} if authorization is None else {**self.headers, "Authorization": authorization}
+        options = {"json": self.json} if self.json is not None else {}
+        return world.client.open(self.path, method=self.method, query_string=self.query, headers=headers, **options)
+
+
+def call_of(world: World, operation: Operation) -> Call:
+    """Make a call that succeeds, and whatever must be there for it."""
+    return CALLS[operation.id](world)
+
+
+def new_pass(world: World, program_id: str = MEMBERSHIP, **holder: Any) -> dict[str, Any]:
+    """Issue a pass of the world's own, with names that no other pass has."""
+    number = next(NUMBERS)
+    names = {"external_id": f"own-{number}", "email": f"own-{number}@example.com"}
+    return world.make_pass(program_id, **{**names, **holder})
+
+
+def action_input(world: World, operation_id: str) -> dict[str, Any]:
+    """Make an input with which an action changes something."""
+    if operation_id == "create_pass":
+        number = next(NUMBERS)
+        names = {"external_id": f"new-{number}", "email": f"new-{number}@example.com"}
+        return {"program_id": MEMBERSHIP, **names, **FULL}
+    made = new_pass(world, COUPON if operation_id == "redeem_pass" else MEMBERSHIP)
+    if operation_id == "reinstate_pass":
+        world.act("revoke-pass", {"pass_id": made["id"]})
+    return {"pass_id": made["id"], **MORE.get(operation_id, {})}
+
+
+def _action(path: str, operation_id: str) -> Callable[[World], Call]:
+    return lambda world: Call("POST", f"/v1/actions/{path}", action_input(world, operation_id))
+
+
+def _batch(path: str, operation_id: str) -> Callable[[World], Call]:
+    return lambda world: Call("POST", f"/v1/actions/{path}/batch", {"items": [action_input(world, operation_id)]})
+
+
+def _get(path: str) -> Callable[[World], Call]:
+    return lambda world: Call("GET", path.format(**_own(world)))
+
+
+def _own(world: World) -> dict[str, str]:
+    made = new_pass(world, **FULL)
+    return {"pass_id": made["id"], "program_id": made["program_id"], "operation_id": made["operation_id"]}
+
+
+def _create_program(world: World) -> Call:
+    program = {
+        "kind": "membership",
+        "name": f"Program {next(NUMBERS)}",
+        "tiers": [{"name": "First"}, {"name": "Second"}],
+        "fields": [{"name": "born", "title": "Born", "type": "date", "required": False}],
+        "logo_text": "Rosewater",
+    }
+    return Call("POST", "/v1/programs", program)
+
+
+def _update_program(world: World) -> Call:
+    made = _create_program(world).send(world).get_json()
+    return Call("PATCH", f"/v1/programs/{made['id']}", {"name": f"{made['name']} again", "tiers": made["tiers"]})
+
+
+CALLS: dict[str, Callable[[World], Call]] = {
+    **{action.operation_id: _action(action.name, action.operation_id) for action in ACTIONS},
+    **{f"{action.operation_id}_batch": _batch(action.name, action.operation_id) for action in ACTIONS},
+    "list_passes": _get("/v1/passes"),
+    "get_pass": _get("/v1/passes/{pass_id}"),
+    "get_pass_history": _get("/v1/passes/{pass_id}/history"),
+    "list_programs": _get("/v1/programs"),
+    "create_program": _create_program,
+    "get_program": _get("/v1/programs/{program_id}"),
+    "update_program": _update_program,
+    "list_tiers": _get("/v1/programs/{program_id}/tiers"),
+    "list_fields": _get("/v1/programs/{program_id}/fields"),
+    "get_operation": _get("/v1/operations/{operation_id}"),
+    "list_events": _get("/v1/events"),
+    "get_me": _get("/v1/me"),
+}
+
+
+def with_query(call: Call, **values: str) -> Call:
+    """The same call with more in its query."""
+    return replace(call, query={**call.query, **values})
