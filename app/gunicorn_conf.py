@@ -5,15 +5,22 @@ The names without underscore are gunicorn's settings and hooks; our own settings
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gunicorn import util
 from gunicorn.glogging import Logger
 
 from app import logs
+from app.api.problems import CONTENT_TYPE, document
+from app.errors import Internal, MalformedRequest
+from app.identifiers import REQUEST, new_id
 from app.settings import load_settings
+from app.store.values import to_json
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -35,6 +42,24 @@ class JsonLogger(Logger):  # type: ignore[misc]
         self.error_log.setLevel(_settings.log_level)
 
 
+def write_problem(connection: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what is no proper HTTP, and so never reaches the application, in the form of all our errors.
+
+    Gunicorn has no setting for this; the function stands in for `gunicorn.util.write_error`.
+    """
+    # The request is not trusted to be repeated back: what was wrong with it is in the log, under the same ID.
+    error = Internal() if status >= 500 else MalformedRequest(f"The web server refused the request: {reason}.")
+    request_id = new_id(REQUEST)
+    logging.getLogger("gunicorn.error").warning("refused", extra={"request_id": request_id, "reason": message})
+    body = to_json({**document(error, _settings.public_url, request_id), "status": status}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {CONTENT_TYPE}\r\n"
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(connection, head.encode("latin1") + body)
+
+
+util.write_error = write_problem
 logger_class = JsonLogger
 accesslog = None  # `app/logs.py` writes a line for each request, without the addresses
 

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store"},
     "web": {"actions", "service", "store"},
     "jobs": {"actions", "logs", "service"},
-    "gunicorn_conf": {"logs"},
+    "gunicorn_conf": {"api", "logs", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "logs", "metrics", "security", "service", "web"},
     "cli": {"accounts", "api", "app", "demo", "service", "store"},

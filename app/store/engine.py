@@ -70,7 +70,8 @@ class Store:
         self.engine = create_engine(
             url,
             pool_size=settings.web_threads,
-            max_overflow=2,
+            # Threads that are not of the web server's (tests, tools) read too, and SQLite keeps a connection for each.
+            max_overflow=-1,
             hide_parameters=True,  # holders' data has no place in exceptions
             pool_pre_ping=not self.is_sqlite,
             # Reads are single statements, each its own snapshot; `write` starts its transactions itself.
@@ -78,6 +79,8 @@ class Store:
         )
         self._writers: WriterQueue | None = None
         self._writing: Connection | None = None
+        self._mine = threading.local()
+        self._opened: list[Connection] = []
         if self.is_sqlite:
             self._prepare_sqlite(settings.sqlite_synchronous)
             self._writers = WriterQueue(Path(f"{url.database}-writers"))
@@ -95,8 +98,24 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection to look things up with."""
-        with self.engine.connect() as connection:
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        connection = self._reader()
+        try:
             yield connection
+        finally:
+            if connection.in_transaction():
+                connection.rollback()
+
+    def _reader(self) -> Connection:
+        """The thread's own connection to SQLite: a file is opened once, and what SQLite knows of it stays warm."""
+        connection: Connection | None = getattr(self._mine, "reader", None)
+        if connection is None:
+            connection = self._mine.reader = self.engine.connect()
+            self._opened.append(connection)
+        return connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -111,18 +130,20 @@ class Store:
                     yield connection
         else:
             with self._writers.turn(), self._writer().begin():
-                self._writer().connection.cursor().execute("BEGIN IMMEDIATE")
-                yield self._writer()
+                connection = self._writer()
+                connection.connection.cursor().execute("BEGIN IMMEDIATE")
+                yield connection
 
     def _writer(self) -> Connection:
         """The one connection that writes to SQLite; only who has the turn may touch it."""
         if self._writing is None:
             self._writing = self.engine.connect()
+            self._opened.append(self._writing)
         return self._writing
 
     def close(self) -> None:
         """Close all connections."""
-        if self._writing is not None:
-            self._writing.close()
-            self._writing = None
+        for connection in self._opened:
+            connection.close()
+        self._opened, self._mine, self._writing = [], threading.local(), None
         self.engine.dispose()

@@ -8,11 +8,9 @@ made a third of the whole request (`bench/`); the text it would run is always th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import ClauseElement
@@ -20,11 +18,24 @@ from sqlalchemy.sql.expression import ClauseElement
 Values = Mapping[str, Any]
 
 
+class Prepared(NamedTuple):
+    """A statement in the words of one database.
+
+    `names` tells the order of the values where the driver takes a list (SQLite); else it takes them by name. `fixed`
+    are values that are part of the statement (a limit).
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: dict[str, Any]
+
+
 class Statement:
     """A statement with named values. What it returns is the driver's cursor: plain tuples in the order selected."""
 
     def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
+        self._prepared: dict[str, Prepared] = {}
 
     def run(self, connection: Connection, values: Values) -> Any:
         """Run it on the connection, in the transaction that is open there.
@@ -32,16 +43,15 @@ class Statement:
         Raises:
             sqlalchemy.exc.IntegrityError, sqlalchemy.exc.OperationalError: as `connection.execute` would.
         """
-        is_sqlite = connection.dialect.name == "sqlite"
-        sql, names, fixed = self._for_sqlite if is_sqlite else self._for_postgresql
-        all_values = {**fixed, **values}
-        parameters: Any = [all_values[name] for name in names] if is_sqlite else all_values
-        cursor = connection.connection.cursor()
+        dialect = connection.dialect
+        prepared = self._prepared.get(dialect.name) or self._prepare(dialect)
+        if prepared.fixed:
+            values = {**prepared.fixed, **values}
+        driver: Any = connection.connection.dbapi_connection
         try:
-            cursor.execute(sql, parameters)
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise DBAPIError.instance(sql, None, error, connection.dialect.loaded_dbapi.Error) from error
-        return cursor
+            return driver.execute(prepared.sql, [values[name] for name in prepared.names] if prepared.names else values)
+        except dialect.loaded_dbapi.Error as error:
+            raise DBAPIError.instance(prepared.sql, None, error, dialect.loaded_dbapi.Error) from error
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Run it and return the first row, or None."""
@@ -50,15 +60,9 @@ class Statement:
         cursor.close()
         return row
 
-    @cached_property
-    def _for_sqlite(self) -> tuple[str, list[str], dict[str, Any]]:
-        return self._compile(sqlite.dialect())
-
-    @cached_property
-    def _for_postgresql(self) -> tuple[str, list[str], dict[str, Any]]:
-        return self._compile(postgresql.psycopg.dialect())  # type: ignore[no-untyped-call]
-
-    def _compile(self, dialect: Dialect) -> tuple[str, list[str], dict[str, Any]]:
+    def _prepare(self, dialect: Dialect) -> Prepared:
         compiled = self._clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        return str(compiled), list(getattr(compiled, "positiontup", None) or ()), fixed
+        prepared = Prepared(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), fixed)
+        self._prepared[dialect.name] = prepared
+        return prepared

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.actions import ACTIONS, operation
@@ -44,8 +46,11 @@ def test_every_action_can_be_made_to_fail_though_such_a_pass_can_never_be_made(
     shared_world: World, external_id: str, status: int, code: str, _retry_after: str | None
 ) -> None:
     named = {"program_id": MEMBERSHIP, "external_id": external_id}
+    needed: dict[str, dict[str, Any]] = {
+        "update-points": {"change": "add", "points": 1},
+        "change-tier": {"tier_id": GOLD},
+    }
     for action in ACTIONS[1:]:
-        needed = {"update-points": {"change": "add", "points": 1}, "change-tier": {"tier_id": GOLD}}
         refused(shared_world, action.name, {**named, **needed.get(action.name, {})}, status, code)
     refused(shared_world, "revoke-pass", {**named, "program_id": "prog_unknown"}, 404, "not-found")
 

@@ -207,11 +207,12 @@ def test_an_action_answers_as_described_whatever_the_pass_is(
     else:
         body["pass_id"] = new_pass(shared_world, program_id, **known)["id"]
     operation = DOCUMENT.operation(action.operation_id)
-    answer = Call("POST", operation.path, body).send(shared_world)
-    if answer.status_code == 200:
-        DOCUMENT.validator(operation.success[1]["schema"]).validate(answer.get_json())
-    else:
-        assert answer.get_json()["code"] in _codes(operation, str(answer.status_code))
+    for _ in ("a change", "once more, and nothing is left to change"):
+        answer = Call("POST", operation.path, body).send(shared_world)
+        if answer.status_code == 200:
+            DOCUMENT.validator(operation.success[1]["schema"]).validate(answer.get_json())
+        else:
+            assert answer.get_json()["code"] in _codes(operation, str(answer.status_code))
 
 
 def test_an_updated_pass_tells_what_was_updated_as_described(shared_world: World) -> None:

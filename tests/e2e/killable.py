@@ -80,9 +80,11 @@ class RemoteIssuer:
 
     name = "builtin"
     is_local = False
+    needs_pass = True
 
-    def apply(self, change: Change, operation_id: str) -> None:
+    def apply(self, change: Change | None, operation_id: str) -> None:
         """Have the effect, between two seams."""
+        assert change is not None
         reach("effect:before")
         file = os.open(_folder() / "ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
@@ -91,7 +93,7 @@ class RemoteIssuer:
             os.close(file)
         reach("effect:after")
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
+    def reconcile(self, change: Change | None, operation_id: str) -> bool:
         """Look whether the effect is there."""
         try:
             lines = (_folder() / "ledger").read_text().splitlines()

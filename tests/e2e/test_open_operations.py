@@ -31,16 +31,17 @@ class FakeIssuer:
 
     name = "builtin"
     is_local = False
+    needs_pass = True
     applied: list[str] = field(default_factory=list)
     reconciled: list[str] = field(default_factory=list)
     on_apply: Callable[[], None] = lambda: None
     on_reconcile: Callable[[], bool] = lambda: True
 
-    def apply(self, change: Change, operation_id: str) -> None:
+    def apply(self, change: Change | None, operation_id: str) -> None:
         self.applied.append(operation_id)
         self.on_apply()
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
+    def reconcile(self, change: Change | None, operation_id: str) -> bool:
         self.reconciled.append(operation_id)
         return self.on_reconcile()
 
