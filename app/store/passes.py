@@ -157,15 +157,13 @@ def _read_cursor(cursor: str, parts: int) -> list[ColumnElement[Any]]:
 
 
 def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[bool] | TextClause]:
-    equal = {
-        passes.c.program_id: wanted.program_id,
-        passes.c.tier_id: wanted.tier_id,
-        passes.c.email: wanted.email,
-        passes.c.external_id: wanted.external_id,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            yield column == value
+    equal = {passes.c.tier_id: wanted.tier_id, passes.c.email: wanted.email, passes.c.external_id: wanted.external_id}
+    narrow = [column == value for column, value in equal.items() if value is not None]
+    yield from narrow
+    if wanted.program_id is not None:
+        # SQLite knows no better than to take the program's index; an expression keeps it to the narrower one.
+        is_narrowed = bool(narrow) or wanted.status in (Status.REVOKED, Status.REDEEMED)
+        yield (passes.c.program_id.concat("") if is_narrowed else passes.c.program_id) == wanted.program_id
     if wanted.install_state is not None:
         yield passes.c.install_state == wanted.install_state.value
         if wanted.install_state is not InstallState.ISSUED:
