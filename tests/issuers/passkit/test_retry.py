@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from app.issuers.passkit.retry import LONGEST_SECONDS, TRIES, Effect, Outcome, next_wait
+
+NONE, IDEMPOTENT, EVERY_TIME = Effect.NONE, Effect.IDEMPOTENT, Effect.EVERY_TIME
+NOT_SENT, BUSY, LOST, FINAL = Outcome.NOT_SENT, Outcome.BUSY, Outcome.LOST, Outcome.FINAL
+
+
+@pytest.mark.parametrize(
+    ("outcome", "effect", "repeated"),
+    [
+        (NOT_SENT, NONE, True),
+        (NOT_SENT, IDEMPOTENT, True),
+        (NOT_SENT, EVERY_TIME, True),
+        (BUSY, NONE, True),
+        (BUSY, IDEMPOTENT, True),
+        (BUSY, EVERY_TIME, False),
+        (LOST, NONE, True),
+        (LOST, IDEMPOTENT, True),
+        (LOST, EVERY_TIME, False),
+        (FINAL, NONE, False),
+        (FINAL, IDEMPOTENT, False),
+        (FINAL, EVERY_TIME, False),
+    ],
+)
+def test_only_what_is_harmless_is_repeated(outcome: Outcome, effect: Effect, repeated: bool) -> None:
+    assert (next_wait(1, outcome, effect) is not None) is repeated
+    assert (next_wait(1, outcome, effect, retry_after=1.0) is not None) is repeated
+
+
+def test_the_waits_double_and_end_with_the_fourth_try() -> None:
+    assert [next_wait(attempt, BUSY, NONE) for attempt in (1, 2, 3, 4, 5)] == [0.25, 0.5, 1.0, None, None]
+    assert TRIES == 4
+
+
+@pytest.mark.parametrize(("attempt", "least"), [(1, 0.25), (2, 0.5), (3, 1.0)])
+def test_jitter_lengthens_a_wait_up_to_twice_and_never_shortens_it(attempt: int, least: float) -> None:
+    waits = [next_wait(attempt, LOST, NONE, chance=chance) for chance in (0.0, 0.5, 0.999)]
+    assert waits == [least, pytest.approx(1.5 * least), pytest.approx(1.999 * least)]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "chance", "wait"),
+    [
+        (0.0, 0.0, 0.0),
+        (3.0, 0.0, 3.0),
+        (3.0, 0.5, 3.125),
+        (LONGEST_SECONDS, 0.0, LONGEST_SECONDS),
+        (LONGEST_SECONDS + 0.1, 0.0, None),
+        (86_400.0, 0.0, None),
+    ],
+)
+def test_retry_after_wins_unless_it_is_too_long_to_wait_for(
+    retry_after: float, chance: float, wait: float | None
+) -> None:
+    assert next_wait(3, BUSY, IDEMPOTENT, retry_after, chance) == wait
+
+
+def test_retry_after_does_not_add_tries() -> None:
+    assert next_wait(TRIES, BUSY, NONE, retry_after=0.0) is None
