@@ -25,6 +25,8 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     """
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
+    # No view here is a coroutine; Flask would look into that a dozen times a request.
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     app.extensions["passrail"] = make_service(settings, clock)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

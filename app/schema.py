@@ -23,10 +23,16 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ID = re.compile(identifiers.PATTERN)
 _EMAIL = re.compile(r"[^@\s\"<>(),:;\\\[\]]+@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", re.I)
-_INSTANT_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$"
+_INSTANT_FORM = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
 )
-_INSTANT = re.compile(_INSTANT_PATTERN)
+# The same with the numbers that a calendar and a clock have, so that who generates values from it gets real ones.
+_HOUR_AND_MINUTE = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_INSTANT_PATTERN = (
+    "^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    rf"([Tt ]{_HOUR_AND_MINUTE}(:[0-5][0-9](\.[0-9]{{1,9}})?)?([Zz]|[+-]{_HOUR_AND_MINUTE}))?$"
+)
+_INSTANT = re.compile(_INSTANT_FORM)
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

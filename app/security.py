@@ -39,7 +39,8 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         if request.path.startswith("/v1/"):
-            response.headers.extend(for_api)
+            for name, value in for_api:
+                response.headers.add(name, value)
         else:
             for name, value in for_pages:
                 response.headers.setdefault(name, value)

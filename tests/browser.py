@@ -1,25 +1,25 @@
 """A headless browser and a real server for tests that must see what a person sees.
 
-Put `from tests.browser import browser, serve` into a conftest or test module. Where Chromium or its driver is
-missing, such tests skip and say what to install; with `PASSRAIL_TEST_STRICT=1` they fail instead.
+The fixture `browser` is there for every test; `from tests.browser import serve` gives the server. Where Chromium or its
+driver is missing, such tests skip and say what to install; with `PASSRAIL_TEST_STRICT=1` they fail instead.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from flask import Flask
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from werkzeug.serving import make_server
 
-INSTALL = "Browser tests need Chromium and its driver: apt-get install chromium chromium-driver"
+from tests.strict import unavailable
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -94,7 +94,7 @@ def open_browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     chromedriver = shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
-        _give_up()
+        unavailable("chromium and chromedriver", "apt-get install chromium chromium-driver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = chromium
@@ -120,9 +120,3 @@ def serve(app: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def _give_up() -> NoReturn:
-    if os.environ.get("PASSRAIL_TEST_STRICT") == "1":
-        pytest.fail(INSTALL)
-    pytest.skip(INSTALL)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, g
 
-from app import logs
+from app import logs, scrub
 from app.identifiers import new_id
 from app.service import make_service
 from app.settings import Settings
@@ -163,7 +163,7 @@ def test_arguments_that_do_not_fit_are_no_error(output: Output) -> None:
 def test_long_texts_are_cut_and_cost_little(output: Output) -> None:
     for nasty in ("a-" * 500_000, "@" * 1_000_000, "a" * 1_000_000, "a@" * 500_000, "://" * 300_000, "a." * 500_000):
         log.info("%s", nasty)
-    assert all(len(line["message"]) <= logs.LONGEST + 3 for line in lines(output))
+    assert all(len(line["message"]) <= scrub.LONGEST + 3 for line in lines(output))
 
 
 def test_a_request_is_one_line_without_its_address(app: Flask, output: Output) -> None:

@@ -48,10 +48,15 @@ class CreatePassInput(inputs.Repeatable):
 
 
 class CreatePassAnswer(ActionAnswer):
-    """The pass, and whether it is new."""
+    """The pass, whether it is new, and what was updated if it is not."""
 
     created = ma.Boolean(
         required=True, metadata=said("Created", "True if the pass is new, false if it was there before.", True)
+    )
+    changed = ma.List(
+        ma.String(),
+        required=True,
+        metadata=said("Changed", "Names of the fields that were updated on a pass that was there before.", []),
     )
 
 
@@ -82,7 +87,7 @@ def decide(case: Case) -> Change:
         expires_at=data.get("expires_at"),
         **holder,
     )
-    return Change(None, new, PASS_CREATED, {"created": True})
+    return Change(None, new, PASS_CREATED, {"created": True, "changed": []})
 
 
 def _existing(case: Case, found: Pass) -> Change:
@@ -97,13 +102,13 @@ def _existing(case: Case, found: Pass) -> Change:
             if changed:
                 after = replace(after, updated_at=case.now)
                 return Change(found, after, PASS_UPDATED, {"created": False, "changed": changed})
-    return Change(found, found, None, {"created": False})
+    return Change(found, found, None, {"created": False, "changed": []})
 
 
 ACTION = Action(
     name="create-pass",
     title="Create Pass",
-    summary="Create a pass",
+    summary="Give somebody a card, coupon or ticket",
     description="Issues a pass from a program and answers with the link to send to the holder. With an external ID "
     "it can be repeated safely: the program never gets a second pass for it.",
     input=CreatePassInput(),
@@ -118,6 +123,6 @@ ACTION = Action(
         "last_name": "Lovelace",
         "unique_event_id": "quickbooks-customer-501-created",
     },
-    example_details={"created": True, "points": 0},
+    example_details={"created": True, "changed": [], "points": 0},
     creates=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
@@ -26,7 +26,7 @@ class Repeatable(Base):
 class ForPass(Repeatable):
     """An input about an existing pass: named by its ID, or by program and external ID, or program and e-mail."""
 
-    json_schema_extra = {
+    json_schema_extra: ClassVar[dict[str, Any]] = {
         "anyOf": [
             {"required": ["pass_id"]},
             {"required": ["program_id", "external_id"]},

@@ -18,7 +18,9 @@ from app.store.passes import Found
 AMBIGUOUS_SHOWN = 20
 
 
-def look_up(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime) -> Case:
+def look_up(
+    connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime, *, lock: bool = True
+) -> Case:
     """Gather what the action decides on. A pass that is found stays as it is until the transaction ends.
 
     Raises:
@@ -33,7 +35,7 @@ def look_up(connection: Connection, caller: Caller, action: Action, data: Mappin
     else:
         known = _find_pass(connection, caller, data, email_names_pass=action.email_names_pass)
     found, program = known
-    return Case(data, program, passes.lock(connection, found), now)
+    return Case(data, program, passes.lock(connection, found) if lock else found, now)
 
 
 def find_program(connection: Connection, caller: Caller, program_id: str) -> Program:

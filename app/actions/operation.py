@@ -23,6 +23,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -38,7 +39,9 @@ from app.errors import (
     IdempotencyKeyReused,
     OutcomeUnknown,
     PassrailError,
+    RateLimited,
     UpstreamRejected,
+    UpstreamUnavailable,
 )
 from app.events import outbox
 from app.issuers import Issuer, issuer_for
@@ -141,10 +144,23 @@ def _run_locally(request: Request) -> Answer:
     except (IdempotencyInProgress, IdempotencyKeyReused):
         raise
     except PassrailError as refusal:
+        if (answer := _answered_meanwhile(request, now)) is not None:
+            return answer
         _note_refusal(request, operation, refusal, operations.add)
         raise
     assert done.answer is not None
     return Answer(done.id, done.answer)
+
+
+def _answered_meanwhile(request: Request, now: datetime) -> Answer | None:
+    """Return the answer of a request with the same key that was faster, where there is one.
+
+    On PostgreSQL two identical requests can both find nothing of the key. The slower one then waits for the pass, and
+    finds it redeemed, or the points spent: by its twin, so that this is no refusal.
+    """
+    with request.service.store.read() as connection:
+        earlier = _earlier(connection, request)
+    return None if earlier is None else _repeat(earlier, now)
 
 
 def _run_in_steps(request: Request) -> Answer:
@@ -154,17 +170,41 @@ def _run_in_steps(request: Request) -> Answer:
         return reserved
     operation, change, is_resumed = reserved
     try:
-        if not (is_resumed and request.issuer.reconcile(change, operation.id)):
+        if not (is_resumed and _is_done(request, change, operation)):
             request.issuer.apply(change, operation.id)
-        now = request.service.clock()
-        with request.service.store.write() as connection:
-            done = _decide_and_record(connection, request, operation, now)
-            operations.save(connection, done)
+        return _again_after_a_race(lambda request: _finish(request, operation), request)
+    except IdempotencyInProgress:
+        raise  # somebody took over; what came of it is theirs to write
     except PassrailError as refusal:
-        _note_refusal(request, operation, refusal, operations.save)
+        _note_refusal(request, operation, refusal, partial(_save_if_held, held=operation))
         raise
+
+
+def _is_done(request: Request, change: Change, operation: Operation) -> bool:
+    """Ask the issuer what became of an earlier try. Where it cannot say, the outcome is as unknown as before."""
+    try:
+        return request.issuer.reconcile(change, operation.id)
+    except (RateLimited, UpstreamUnavailable) as unclear:
+        raise OutcomeUnknown(unclear.detail, headers=unclear.headers) from unclear
+
+
+def _finish(request: Request, operation: Operation) -> Answer:
+    """Write down what was done, unless somebody took over after the lease and has written it already."""
+    now = request.service.clock()
+    with request.service.store.write() as connection:
+        if not operations.hold(connection, operation):
+            taken_over = operations.get(connection, operation.account_id, operation.mode, operation.id)
+            assert taken_over is not None
+            return _repeat(taken_over, now)
+        done = _decide_and_record(connection, request, operation, now)
+        operations.save(connection, done)
     assert done.answer is not None
     return Answer(done.id, done.answer)
+
+
+def _save_if_held(connection: Connection, ended: Operation, held: Operation) -> None:
+    if operations.hold(connection, held):
+        operations.save(connection, ended)
 
 
 def _reserve(request: Request) -> Answer | tuple[Operation, Change, bool]:
@@ -176,20 +216,25 @@ def _reserve(request: Request) -> Answer | tuple[Operation, Change, bool]:
     service, now = request.service, request.service.clock()
     lease_until = now + timedelta(seconds=service.settings.lease_seconds)
     operation = _new_operation(request, now)
+    earlier = None
     try:
         with service.store.write() as connection:
             earlier = _earlier(connection, request)
             if earlier is not None and not operations.claim(connection, earlier.id, now, lease_until):
                 return _repeat(earlier, now)
-            case = look_up(connection, request.caller, request.action, request.data, now)
+            # Not locked: this decision is not what gets written, and the lock would end with this transaction.
+            case = look_up(connection, request.caller, request.action, request.data, now, lock=False)
             change = request.action.decide(case)
             if earlier is not None:
                 return replace(earlier, lease_until=lease_until), change, True
-            operations.add(connection, replace(operation, lease_until=lease_until))
+            operation = replace(operation, lease_until=lease_until)
+            operations.add(connection, operation)
             return operation, change, False
     except (IdempotencyInProgress, IdempotencyKeyReused):
         raise
     except PassrailError as refusal:
+        if earlier is None and (answer := _answered_meanwhile(request, now)) is not None:
+            return answer
         _note_refusal(request, operation, refusal, operations.add)
         raise
 
@@ -267,6 +312,7 @@ def _decide_and_record(connection: Connection, request: Request, operation: Oper
         program_id=change.after.program_id,
         pass_id=change.after.id,
         answer=body,
+        problem=None,
         finished_at=now,
     )
 
@@ -290,6 +336,8 @@ def _note_refusal(
     write: Callable[[Connection, Operation], None],
 ) -> None:
     """Write down that and why it did not succeed, for the log, and what that means for the key."""
+    if "operation_id" in refusal.extra:
+        return  # the stored refusal of an earlier operation, which is written down already
     kept = isinstance(refusal, UpstreamRejected | OutcomeUnknown)
     ended = replace(
         operation,
@@ -299,6 +347,6 @@ def _note_refusal(
         problem=to_json({"code": refusal.code, "detail": refusal.detail}),
         finished_at=None if isinstance(refusal, OutcomeUnknown) else request.service.clock(),
     )
-    refusal.extra.setdefault("operation_id", operation.id)
+    refusal.extra["operation_id"] = operation.id
     with request.service.store.write() as connection:
         write(connection, ended)

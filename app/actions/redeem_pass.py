@@ -63,7 +63,7 @@ def decide(case: Case) -> Change:
 ACTION = Action(
     name="redeem-pass",
     title="Redeem Pass",
-    summary="Redeem a coupon or ticket",
+    summary="Use up a coupon, or let a ticket in",
     description="Uses up a coupon or lets an event ticket in. A second redemption is refused and says when the "
     "first one was.",
     input=RedeemPassInput(),

@@ -57,7 +57,7 @@ def _future(case: Case) -> datetime | None:
 ACTION = Action(
     name="reinstate-pass",
     title="Reinstate Pass",
-    summary="Make a pass valid again",
+    summary="Make a revoked or expired pass valid again",
     description="Undoes a revoke that was not permanent. An expired pass becomes valid again when a new expiry is "
     "given. A pass that is valid already is left as it is.",
     input=ReinstatePassInput(),

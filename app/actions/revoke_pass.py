@@ -49,7 +49,7 @@ def decide(case: Case) -> Change:
 ACTION = Action(
     name="revoke-pass",
     title="Revoke Pass",
-    summary="Revoke a pass",
+    summary="Take a pass out of use, for now or for good",
     description="Makes a pass invalid, after a refund or when an account is closed. It can be reinstated, unless "
     "it was revoked permanently: then the record and the holder's data are deleted. See /docs/revoke for what this "
     "means in the wallet and on the bill.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 from marshmallow import fields as ma
 
@@ -18,6 +19,14 @@ from app.schema import Email
 
 class UpdatePassInput(inputs.ForPass):
     """What to change. An absent field is left alone, null clears it."""
+
+    # Here the address may be null; it then names no pass.
+    json_schema_extra: ClassVar[dict[str, Any]] = {
+        "anyOf": [
+            *inputs.ForPass.json_schema_extra["anyOf"][:2],
+            {"required": ["program_id", "email"], "properties": {"email": {"type": "string"}}},
+        ]
+    }
 
     email = Email(
         "Email",
@@ -58,7 +67,7 @@ def decide(case: Case) -> Change:
 ACTION = Action(
     name="update-pass",
     title="Update Pass",
-    summary="Update a pass",
+    summary="Change a name, a custom field or the expiry",
     description="Changes the holder's data, custom fields or expiry of a pass. What is left out stays as it is; "
     "null clears a value.",
     input=UpdatePassInput(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 from marshmallow import fields as ma
@@ -22,6 +22,12 @@ from app.schema import Choice, Flag, Number
 
 class UpdatePointsInput(inputs.ForPass):
     """How the balance shall change."""
+
+    json_schema_extra: ClassVar[dict[str, Any]] = {
+        **inputs.ForPass.json_schema_extra,
+        "oneOf": [{"required": ["points"]}, {"required": ["amount"]}],
+        "dependentRequired": {"amount": ["points_per_unit"], "points_per_unit": ["amount"]},
+    }
 
     change = Choice(
         "Change",
@@ -107,7 +113,7 @@ def _balance(before: Decimal, change: str, points: Decimal) -> Decimal:
 ACTION = Action(
     name="update-points",
     title="Update Points",
-    summary="Add, subtract or set points",
+    summary="Add, subtract or set the balance",
     description="Changes the balance of a membership. Instead of points, an amount of money and a rate can be "
     "given. A repeat with the same unique event ID counts once.",
     input=UpdatePointsInput(),

@@ -17,7 +17,9 @@ def init_app(app: Flask, limiter: RateLimiter) -> None:
     @app.after_request
     def tell_rate(response: Response) -> Response:
         if (decision := g.get("rate_decision")) is not None:
-            response.headers.update(headers(decision))
+            for name, value in headers(decision).items():
+                if decision.allowed or name not in response.headers:  # the refusal has a Retry-After already
+                    response.headers.add(name, value)
         return response
 
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 from flask import Response, g, request
+from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
 
 from app import errors
@@ -41,7 +42,11 @@ def read_json(body: bytes) -> Any:
         MalformedJson: it is none; the message says where.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_such_number)
+        data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_such_number)
+        if rb"\u" in body:
+            # Half of a surrogate pair is no text: no database takes it, and it cannot be repeated in an answer.
+            json.dumps(data, ensure_ascii=False, default=str).encode("utf-8")
+        return data
     except json.JSONDecodeError as error:
         raise errors.MalformedJson(
             f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
@@ -64,10 +69,28 @@ def read_body() -> dict[str, Any]:
     """
     if request.mimetype != "application/json":
         raise errors.UnsupportedMediaType()
-    g.body = read_json(request.get_data(cache=False))
+    g.body = read_json(_read_bytes())
     if not isinstance(g.body, dict):
         raise errors.ValidationFailed(errors=[errors.FieldError("", "Give one JSON object, in curly brackets.")])
     return g.body
+
+
+def _read_bytes() -> bytes:
+    """Read the body as it came.
+
+    Raises:
+        PayloadTooLarge: it is longer than allowed and did not say so beforehand.
+        MalformedRequest: its chunks are none.
+    """
+    try:
+        body = request.get_data(cache=False)
+    except ParseException:
+        raise errors.MalformedRequest("The body could not be read: its chunks are not proper HTTP.") from None
+    # Of a body without a told length Werkzeug gives as much as is allowed and drops the rest without a word.
+    is_cut = request.content_length is None and len(body) == request.max_content_length
+    if is_cut and request.environ["wsgi.input"].read(1):
+        raise errors.PayloadTooLarge()
+    return body
 
 
 def read_query() -> dict[str, str]:

@@ -118,7 +118,6 @@ IDEMPOTENCY_KEY = {
     "request. The same key with the same body is done once and answered as the first time, for 7 days. The field "
     "`unique_event_id` means the same.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "quickbooks-invoice-1001",
 }
 
 

@@ -83,8 +83,7 @@ def answer(error: PassrailError) -> Response:
     """Turn an error into the answer."""
     public_url = current_service().settings.public_url
     body = to_json(document(error, public_url, logs.current_request_id() or ""))
-    # A lone surrogate in a field name the caller made up must not become an encoding error.
-    response = Response(body.encode("utf-8", "replace"), error.status, error.headers, content_type=CONTENT_TYPE)
+    response = Response(body, error.status, error.headers, content_type=CONTENT_TYPE)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -6,10 +6,11 @@ SQLite by default, PostgreSQL by setting. What differs between the two is in thi
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, event, make_url
@@ -30,18 +31,28 @@ class WriterQueue:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._threads = threading.Lock()
-        self._file = path.open("ab")
+        self._file: int | None = None
+        self._process = 0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the turn; it ends with the block."""
         with self._threads:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            file = self._open()
+            fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 yield
             finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _open(self) -> int:
+        """Open the file once in each process: a lock belongs to an opening, which a forked process would share."""
+        if self._file is None or self._process != os.getpid():
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._process = os.getpid()
+        return self._file
 
 
 class Store:
@@ -65,10 +76,11 @@ class Store:
             # Reads are single statements, each its own snapshot; `write` starts its transactions itself.
             isolation_level=None if self.is_sqlite else "AUTOCOMMIT",
         )
-        self._one_writer: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._writers: WriterQueue | None = None
+        self._writing: Connection | None = None
         if self.is_sqlite:
             self._prepare_sqlite(settings.sqlite_synchronous)
-            self._one_writer = WriterQueue(Path(f"{url.database}-writers")).turn
+            self._writers = WriterQueue(Path(f"{url.database}-writers"))
 
     def _prepare_sqlite(self, synchronous: str) -> None:
         @event.listens_for(self.engine, "connect")
@@ -92,14 +104,25 @@ class Store:
 
         Never call an issuer inside: on SQLite everybody else waits for the end.
         """
-        with self._one_writer(), self.engine.connect() as connection:
-            if not self.is_sqlite:
+        if self._writers is None:
+            with self.engine.connect() as connection:
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                if self.is_sqlite:
-                    connection.connection.cursor().execute("BEGIN IMMEDIATE")
-                yield connection
+                with connection.begin():
+                    yield connection
+        else:
+            with self._writers.turn(), self._writer().begin():
+                self._writer().connection.cursor().execute("BEGIN IMMEDIATE")
+                yield self._writer()
+
+    def _writer(self) -> Connection:
+        """The one connection that writes to SQLite; only who has the turn may touch it."""
+        if self._writing is None:
+            self._writing = self.engine.connect()
+        return self._writing
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close all connections."""
+        if self._writing is not None:
+            self._writing.close()
+            self._writing = None
         self.engine.dispose()

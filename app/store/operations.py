@@ -70,6 +70,17 @@ _CLAIM = update(operations).where(
 )
 
 
+_HOLD = (
+    update(operations)
+    .where(
+        operations.c.id == bindparam("operation_id"),
+        operations.c.status == OperationStatus.RUNNING.value,
+        operations.c.lease_until == bindparam("lease"),
+    )
+    .values(lease_until=bindparam("lease"))
+)
+
+
 def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) -> Operation | None:
     """Return the caller's operation of this ID."""
     query = select(operations).where(
@@ -120,6 +131,12 @@ def claim(connection: Connection, operation_id: str, now: datetime, lease_until:
         "lease_until": to_milliseconds(lease_until),
     }
     return connection.execute(_CLAIM, values).rowcount == 1
+
+
+def hold(connection: Connection, operation: Operation) -> bool:
+    """Keep an operation to the end of the transaction. False: the lease ran out and somebody else has taken over."""
+    values = {"operation_id": operation.id, "lease": to_milliseconds(operation.lease_until)}
+    return connection.execute(_HOLD, values).rowcount == 1
 
 
 def forget_before(connection: Connection, instant: datetime) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_milliseconds(instant: datetime | None) -> int | None:
@@ -38,5 +38,9 @@ def from_hundredths(value: int | None) -> Decimal | None:
 
 
 def to_json(value: Any) -> str:
-    """Write JSON text without spaces; not ASCII-only, so that a database browser shows names as they are."""
-    return _write(value)
+    """Write JSON text without spaces; not ASCII-only, so that a database browser shows names as they are.
+
+    Raises:
+        orjson.JSONEncodeError: a text has half of a surrogate pair, which is no Unicode; schemas refuse such texts.
+    """
+    return orjson.dumps(value).decode()

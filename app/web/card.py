@@ -19,13 +19,14 @@ _HOLDER_LABELS = {Kind.MEMBERSHIP: "Member", Kind.COUPON: "For", Kind.EVENT_TICK
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A value with its label. `is_wide` asks for a row of its own."""
+    """A value with its label."""
 
     label: str
     text: str
 
     @property
     def is_wide(self) -> bool:
+        """Tell whether it needs a row of its own."""
         return max(len(self.label), len(self.text)) > WIDE_LENGTH
 
 

@@ -11,6 +11,8 @@ from app.errors import PassrailError, ValidationFailed, catalogue
 from app.service import current_service
 from app.web.pages import html_page, not_found_page
 
+_REQUEST_ID = "req_019ab3c4d5e665b137a60beb497b6e66"
+
 
 def index() -> Response:
     """List every error."""
@@ -39,9 +41,10 @@ def example_problem(error: type[PassrailError]) -> dict[str, Any]:
         "title": error.title,
         "status": error.status,
         "detail": error.example,
+        "instance": f"urn:passrail:{_REQUEST_ID}",
         "code": error.code,
         "retryable": error.retryable,
-        "request_id": "req_019ab3c4d5e665b137a60beb497b6e66",
+        "request_id": _REQUEST_ID,
     }
     if error is ValidationFailed:
         problem["errors"] = [{"field": "email", "message": "Not a valid email address."}]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.web.world import World
+from tests.web.shelf import Shelf
+from tests.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.service.store.close()
+def shelf(world: World) -> Shelf:
+    """A shelf to put programs and passes on."""
+    return Shelf(world)

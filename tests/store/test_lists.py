@@ -1,0 +1,125 @@
+"""Lists of passes: the status that SQL says is the status the pass says, and pages cut between any two passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+from random import Random
+
+from app.model import InstallState, Mode, Pass, Status
+from app.store import passes
+from app.store.passes import PassFilter
+from tests.store.test_passes import NOW, new_pass
+from tests.world import BRONZE, GOLD, MEMBERSHIP, World
+
+MOMENT = timedelta(milliseconds=1)
+
+
+def every_combination_of_facts(world: World) -> Iterator[Pass]:
+    """Make a pass for each combination of revoked, redeemed, expired, each before, at and after `NOW`."""
+    instants = (None, NOW - MOMENT, NOW, NOW + MOMENT)
+    for revoked_at, redeemed_at, expires_at in product(instants, instants, instants):
+        yield new_pass(world, revoked_at=revoked_at, redeemed_at=redeemed_at, expires_at=expires_at)
+        if revoked_at is not None:
+            yield new_pass(
+                world, revoked_at=revoked_at, redeemed_at=redeemed_at, expires_at=expires_at, deleted_at=revoked_at
+            )
+
+
+def page(
+    world: World, wanted: PassFilter, *, now: datetime = NOW, before: str | None = None, limit: int = 1000
+) -> list[Pass]:
+    with world.service.store.read() as connection:
+        found = passes.page(connection, world.account.id, Mode.TEST, wanted, now=now, before=before, limit=limit)
+    return [one for one, _ in found]
+
+
+def test_the_status_in_sql_is_the_status_of_the_pass(any_world: World) -> None:
+    every = list(every_combination_of_facts(any_world))
+    assert len(every) == 112
+    with any_world.service.store.write() as connection:
+        for one in every:
+            passes.add(connection, one)
+    for now in (NOW - MOMENT, NOW, NOW + MOMENT, NOW + 2 * MOMENT):
+        for status in Status:
+            expected = {one.id for one in every if one.status(now) is status}
+            found = [one.id for one in page(any_world, PassFilter(status=status), now=now)]
+            assert len(found) == len(set(found))
+            assert set(found) == expected
+            assert expected
+
+
+def test_every_pass_has_exactly_one_status_in_sql(any_world: World) -> None:
+    with any_world.service.store.write() as connection:
+        for one in every_combination_of_facts(any_world):
+            passes.add(connection, one)
+    by_status = [{one.id for one in page(any_world, PassFilter(status=status))} for status in Status]
+    assert sum(len(found) for found in by_status) == len(set.union(*by_status)) == 112
+
+
+def test_pages_of_any_size_hold_every_pass_once_newest_first(any_world: World) -> None:
+    made = [new_pass(any_world) for _ in range(40)]
+    # Several IDs of one millisecond: only the random part tells them apart.
+    tied = [replace(one, id=one.id[:20] + f"{number % 5}" * 17) for number, one in enumerate(made[:5])]
+    every = [*made[5:], *tied]
+    Random(5).shuffle(every)
+    with any_world.service.store.write() as connection:
+        for one in every:
+            passes.add(connection, one)
+    expected = sorted((one.id for one in every), reverse=True)
+    for limit in (1, 2, 3, 7, 39, 40, 41):
+        found: list[str] = []
+        while True:
+            rows = page(any_world, PassFilter(), before=found[-1] if found else None, limit=limit)
+            found += [one.id for one in rows]
+            if len(rows) < limit:
+                break
+        assert found == expected
+
+
+def test_filters_narrow_together(any_world: World) -> None:
+    random = Random(3)
+    every = [
+        new_pass(
+            any_world,
+            tier_id=random.choice((BRONZE, GOLD)),
+            email=random.choice((None, "ada@example.com", "bob@example.com")),
+            external_id=None if random.random() < 0.5 else f"customer-{number}",
+            install_state=random.choice(list(InstallState)),
+            revoked_at=random.choice((None, NOW)),
+            updated_at=NOW + random.choice((0, 1, 2)) * MOMENT,
+        )
+        for number in range(60)
+    ]
+    with any_world.service.store.write() as connection:
+        for one in every:
+            passes.add(connection, one)
+    choices = product(
+        (None, MEMBERSHIP, "prog_nowhere"),
+        (None, GOLD),
+        (None, Status.ACTIVE),
+        (None, InstallState.INSTALLED),
+        (None, "ada@example.com"),
+        (None, NOW + MOMENT),
+    )
+    not_empty = 0
+    for program_id, tier_id, status, install_state, email, since in choices:
+        expected = [
+            one.id
+            for one in sorted(every, key=lambda one: one.id, reverse=True)
+            if (program_id is None or one.program_id == program_id)
+            and (tier_id is None or one.tier_id == tier_id)
+            and (status is None or one.status(NOW) is status)
+            and (install_state is None or one.install_state is install_state)
+            and (email is None or one.email == email)
+            and (since is None or one.updated_at >= since)
+        ]
+        wanted = PassFilter(program_id, tier_id, status, install_state, email, None, since)
+        assert [one.id for one in page(any_world, wanted)] == expected
+        not_empty += bool(expected)
+    assert not_empty > 40
+    for one in every:
+        if one.external_id is not None:
+            assert page(any_world, PassFilter(external_id=one.external_id)) == [one]
