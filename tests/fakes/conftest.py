@@ -22,7 +22,9 @@ def descriptors() -> Descriptors:
 def client(descriptors: Descriptors) -> Iterator[Client]:
     """A client of a fake that checks everything: a wrong request fails the test."""
     with FakePassKit(FakeClock(), seed.demo, contract=descriptors).running() as fake:
-        yield Client(fake)
+        made = Client(fake)
+        yield made
+        made.session.close()
 
 
 @pytest.fixture
@@ -30,5 +32,7 @@ def careless() -> Iterator[Client]:
     """A client of a fake that lets wrong requests pass, as the live service does."""
     fake = FakePassKit(FakeClock(), seed.demo)
     fake.start()
-    yield Client(fake)
+    made = Client(fake)
+    yield made
+    made.session.close()
     fake.stop()

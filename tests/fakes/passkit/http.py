@@ -77,15 +77,15 @@ class Load:
 
 Handler = Callable[[Request], Reply | Later]
 DateHeader = Callable[[], str]
+CLOSING_STEPS = 3  # turns of the event loop after which closed connections have let go of their sockets
 
 
 class Connection(asyncio.Protocol):
     """One client. Requests are answered one after the other."""
 
-    def __init__(self, handler: Handler, date: DateHeader, load: Load, loop: asyncio.AbstractEventLoop) -> None:
-        self._handler = handler
-        self._date = date
-        self._load = load
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._load = server.load
         self._loop = loop
         self._buffer = bytearray()
         self._head: tuple[Request, int, int] | None = None
@@ -98,15 +98,21 @@ class Connection(asyncio.Protocol):
         """Remember where to write to, and send small pieces at once: the lines of a stream."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._server.connections.add(self)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop dripping. What must happen even then has no timer here."""
         self._is_gone = True
+        self._server.connections.discard(self)
         if self._is_busy:
             self._load.end()
         if self._timer is not None:
             self._timer.cancel()
+
+    def hang_up(self) -> None:
+        """End the connection now."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Collect, and answer when a request is complete."""
@@ -123,7 +129,7 @@ class Connection(asyncio.Protocol):
         if request is not None:
             self._is_busy = True
             self._load.begin()
-            self._answer(self._handler(request))
+            self._answer(self._server.handler(request))
 
     def _read(self) -> Request | None:
         if self._head is None:
@@ -196,7 +202,7 @@ class Connection(asyncio.Protocol):
         reason = _REASONS.get(reply.status, "Unknown")
         lines = [
             f"HTTP/1.1 {reply.status} {reason}",
-            f"Date: {self._date()}",
+            f"Date: {self._server.date()}",
             f"Content-Type: {reply.content_type}",
         ]
         if reply.lines is None:
@@ -235,8 +241,10 @@ class Server:
     port: int = 0
     host: str = "127.0.0.1"
     load: Load = field(default_factory=Load, init=False)
+    connections: set[Connection] = field(default_factory=set, init=False, repr=False)
+    _is_ready: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop, init=False, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
 
     def start(self) -> None:
         """Listen. Returns when the server accepts connections.
@@ -246,23 +254,27 @@ class Server:
         """
         listener = socket.create_server((self.host, self.port), backlog=1024)
         self.port = listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, args=(listener,), name="fake-passkit", daemon=True)
+        self._loop = loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(loop, listener), name="fake-passkit", daemon=True)
         self._thread.start()
+        self._is_ready.wait()
 
-    def _run(self, listener: socket.socket) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: Connection(self.handler, self.date, self.load, self._loop), sock=listener)
-        )
+    def _run(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        server = loop.run_until_complete(loop.create_server(lambda: Connection(self, loop), sock=listener))
+        self._is_ready.set()
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
             server.close()
-            self._loop.close()
+            for connection in list(self.connections):
+                connection.hang_up()
+            for _ in range(CLOSING_STEPS):
+                loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
 
     def stop(self) -> None:
         """Hang up and free the port."""
-        if self._thread is not None:
+        if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._thread = None
