@@ -32,7 +32,8 @@ class Operation:
     """One request to do an action.
 
     `answer` and `problem` are JSON text; at most one is there. `lease_until` is set while it runs: afterwards the
-    process that ran it is taken for dead. `idempotency_key` is None where the caller gave none, or where a
+    process that ran it is taken for dead; where the outcome is unknown it is the instant of the last try. `request`
+    is what was asked for, kept while an issuer elsewhere has not settled it. `idempotency_key` is None where the caller gave none, or where a
     refusal that changed nothing set the key free again.
     """
 
@@ -50,6 +51,7 @@ class Operation:
     answer: str | None = None
     problem: str | None = None
     finished_at: datetime | None = None
+    request: str | None = None
 
 
 _BY_KEY = Statement(
@@ -174,6 +176,7 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         problem,
         created_at,
         finished_at,
+        request,
     ) = columns
     return Operation(
         id=operation_id,
@@ -190,6 +193,7 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         answer=answer,
         problem=problem,
         finished_at=from_milliseconds(finished_at),
+        request=request,
     )
 
 
@@ -210,4 +214,5 @@ def to_row(operation: Operation) -> dict[str, Any]:
         "problem": operation.problem,
         "created_at": to_milliseconds(operation.created_at),
         "finished_at": to_milliseconds(operation.finished_at),
+        "request": operation.request,
     }

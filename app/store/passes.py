@@ -47,7 +47,7 @@ _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 _INSERT = Statement(insert(passes))
 # What never changes is left out: SQLite writes every index anew that has a column named here.
-_FIXED = {"id", "account_id", "mode", "issuer", "program_id", "external_id", "link_token", "created_at"}
+_FIXED = {"id", "account_id", "mode", "issuer", "program_id", "external_id", "link_token", "created_at", "upstream_id"}
 _UPDATE = Statement(
     update(passes)
     .where(passes.c.id == bindparam("pass_id"))
@@ -198,6 +198,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         deleted_at,
         created_at,
         updated_at,
+        upstream_id,
     ) = columns
     return Pass(
         id=pass_id,
@@ -221,6 +222,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         redeemed_at=from_milliseconds(redeemed_at),
         revoked_at=from_milliseconds(revoked_at),
         deleted_at=from_milliseconds(deleted_at or None),
+        upstream_id=upstream_id,
     )
 
 
@@ -248,4 +250,5 @@ def to_row(value: Pass) -> dict[str, Any]:
         "deleted_at": to_milliseconds(value.deleted_at) or 0,
         "created_at": to_milliseconds(value.created_at),
         "updated_at": to_milliseconds(value.updated_at),
+        "upstream_id": value.upstream_id,
     }

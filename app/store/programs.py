@@ -89,6 +89,8 @@ def from_columns(columns: tuple[Any, ...]) -> Program:
         terms,
         created_at,
         updated_at,
+        upstream_id,
+        upstream,
     ) = columns
     return Program(
         id=program_id,
@@ -104,6 +106,8 @@ def from_columns(columns: tuple[Any, ...]) -> Program:
         terms=terms,
         created_at=instant(created_at),
         updated_at=instant(updated_at),
+        upstream_id=upstream_id,
+        upstream=json.loads(upstream) if upstream else {},
     )
 
 
@@ -131,4 +135,6 @@ def to_row(program: Program) -> dict[str, Any]:
         "terms": program.terms,
         "created_at": to_milliseconds(program.created_at),
         "updated_at": to_milliseconds(program.updated_at),
+        "upstream_id": program.upstream_id,
+        "upstream": to_json(dict(program.upstream)) if program.upstream else None,
     }

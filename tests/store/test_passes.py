@@ -50,6 +50,7 @@ def full_pass(world: World) -> Pass:
         revoked_at=NOW + timedelta(milliseconds=2),
         deleted_at=NOW + timedelta(milliseconds=3),
         updated_at=NOW + timedelta(milliseconds=4),
+        upstream_id="20tDNDWjawWwnqygGvFhL1",
     )
 
 

@@ -25,6 +25,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from app.issuers.passkit.retry import Outcome
+from app.scrub import scrub_text
 
 TEXT_LENGTH = 300
 
@@ -161,9 +162,6 @@ def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
         text: what came.
         secrets: values that must not be repeated, whatever they look like.
     """
-    # Not at the top: the logs know the service, and the service will know its connections to PassKit.
-    from app.logs import scrub_text
-
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
     line = " ".join(scrub_text(text).split())
