@@ -29,20 +29,21 @@ ALLOWED: dict[str, set[str]] = {
     "accounts": {"store"},
     "events": {"store"},
     "issuers": {"store"},
-    "service": {"accounts", "store"},
+    "service": {"accounts", "issuers", "store"},
+    "upstream": {"accounts", "issuers", "service"},
     "logs": {"service"},
     "metrics": {"service", "store"},
     "health": {"service", "store"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
     "actions": {"accounts", "events", "issuers", "metrics", "service", "store"},
-    "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store"},
+    "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
     "web": {"actions", "service", "store"},
     "jobs": {"actions", "logs", "service"},
     "gunicorn_conf": {"logs"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "logs", "metrics", "security", "service", "web"},
-    "cli": {"accounts", "api", "app", "demo", "service", "store"},
+    "cli": {"accounts", "api", "app", "demo", "service", "store", "upstream"},
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.

@@ -33,8 +33,8 @@ class Operation:
 
     `answer` and `problem` are JSON text; at most one is there. `lease_until` is set while it runs: afterwards the
     process that ran it is taken for dead; where the outcome is unknown it is the instant of the last try. `request`
-    is what was asked for, kept while an issuer elsewhere has not settled it. `idempotency_key` is None where the caller gave none, or where a
-    refusal that changed nothing set the key free again.
+    is what was asked for, kept while an issuer elsewhere has not settled it. `idempotency_key` is None where the
+    caller gave none, or where a refusal that changed nothing set the key free again.
     """
 
     id: str

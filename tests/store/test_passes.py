@@ -75,8 +75,8 @@ def test_a_pass_comes_out_as_it_went_in(any_world: World) -> None:
 
 def test_a_pass_that_is_saved_is_as_it_was_saved(any_world: World) -> None:
     before = new_pass(any_world)
-    same = {"id": before.id, "link_token": before.link_token, "external_id": before.external_id}
-    after = replace(full_pass(any_world), **same)  # type: ignore[arg-type]
+    same = {name: getattr(before, name) for name in ("id", "link_token", "external_id", "upstream_id")}
+    after = replace(full_pass(any_world), **same)
     with any_world.service.store.write() as connection:
         passes.add(connection, before)
         passes.add(connection, other := new_pass(any_world))
