@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "health": {"service", "store"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
-    "actions": {"accounts", "events", "issuers", "metrics", "service", "store"},
+    "actions": {"accounts", "events", "issuers", "metrics", "service", "store", "upstream"},
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
     "web": {"actions", "service", "store"},
     "jobs": {"actions", "logs", "service"},

@@ -67,7 +67,7 @@ def _run(
     caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None
 ) -> runner.Answer:
     fingerprint = runner.fingerprint_of(body)
-    return runner.run(runner.Request(current_service(), caller, action, data, key, fingerprint))
+    return runner.run(runner.Request(current_service(), caller, action, data, key, fingerprint, body))
 
 
 class BatchInput(Base):

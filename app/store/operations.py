@@ -141,6 +141,39 @@ def hold(connection: Connection, operation: Operation) -> bool:
     return connection.execute(_HOLD, values).rowcount == 1
 
 
+def waiting(connection: Connection, now: datetime, since: datetime, limit: int) -> list[Operation]:
+    """Return operations without an outcome that nobody works on and that can be finished without their callers.
+
+    Args:
+        connection: to look with.
+        now: leases that end before have lapsed.
+        since: older operations are left to people.
+        limit: at most so many, oldest first.
+    """
+    query = (
+        select(operations)
+        .where(
+            operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+            operations.c.request.is_not(None),
+            or_(operations.c.lease_until.is_(None), operations.c.lease_until <= to_milliseconds(now)),
+            operations.c.created_at >= to_milliseconds(since),
+        )
+        .order_by(operations.c.id)
+        .limit(limit)
+    )
+    return [from_columns(row) for row in connection.execute(query)]
+
+
+def is_creating(connection: Connection, program_id: str) -> bool:
+    """Tell whether a pass of the program is being made elsewhere at this moment."""
+    query = select(operations.c.id).where(
+        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+        operations.c.action == "create-pass",
+        operations.c.program_id == program_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def forget_before(connection: Connection, instant: datetime) -> int:
     """Drop stored answers and free the keys of at most `PURGE_CHUNK` operations older than `instant`.
 

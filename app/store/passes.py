@@ -151,6 +151,13 @@ def _has_status(status: Status, now: datetime) -> ColumnElement[bool]:
             return and_(alive, not_(revoked), not_(redeemed))
 
 
+def get_by_upstream_id(connection: Connection, program_id: str, upstream_id: str) -> Pass | None:
+    """Return the program's pass of which this is the issuer's ID."""
+    query = select(passes).where(passes.c.program_id == program_id, passes.c.upstream_id == upstream_id)
+    row = connection.execute(query).first()
+    return None if row is None else from_columns(row)
+
+
 def add(connection: Connection, new: Pass) -> None:
     """Insert the pass.
 
