@@ -54,3 +54,14 @@ def purge() -> None:
     from app.actions.operation import purge as purge_operations
 
     _log.info("purged", extra={"operations": purge_operations(service())})
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+@huey.lock_task("reconcile")  # type: ignore[untyped-decorator]
+def reconcile() -> None:
+    """Once a minute: finish operations at issuers elsewhere that crashed or whose outcome is unknown."""
+    from app.actions.resume import resume_all
+
+    finished = resume_all(service())
+    if finished:
+        _log.info("reconciled", extra={"operations": finished})
