@@ -201,6 +201,18 @@ def show_issuer(account_name: str, mode: str) -> None:
         click.echo(f"It does not work: {one.last_problem['detail']}")
 
 
+@issuer.command("subscribe")
+@_account_and_mode
+def subscribe_issuer(account_name: str, mode: str) -> None:
+    """Ask PassKit for webhooks of every program that has none yet. Connecting does this too."""
+    service = _service()
+    one = upstream.need(service, _account_id(service, account_name), Mode(mode))
+    if not upstream.can_hear(service, one):
+        raise click.ClickException("PassKit cannot reach this service. Set BASE_URL to its public https address.")
+    number = upstream.subscribe(service, upstream.refresh_programs(service, one))
+    click.echo(f"PassKit tells of {number} programs.")
+
+
 @issuer.command("forget")
 @_account_and_mode
 def forget_issuer(account_name: str, mode: str) -> None:

@@ -16,7 +16,7 @@ from app.settings import InvalidSetting, Settings
 from app.store.engine import Store
 
 
-def _leave_it_to_the_sweep(job: str, row_id: str) -> None:
+def leave_it_to_the_sweep(job: str, row_id: str) -> None:
     """Post nothing: the sweeps of `jobs.py` find every row that waits."""
 
 
@@ -34,11 +34,11 @@ class Service:
     keys: KeyRing
     vault: Vault | None = None
     upstream: Upstream = field(default_factory=Upstream)
-    post: Callable[[str, str], None] = _leave_it_to_the_sweep
+    post: Callable[[str, str], None] = leave_it_to_the_sweep
 
 
 def make_service(
-    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = _leave_it_to_the_sweep
+    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = leave_it_to_the_sweep
 ) -> Service:
     """Put the parts together: for the web application, the jobs and the command line alike.
 

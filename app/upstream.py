@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from secrets import token_urlsafe
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
@@ -18,13 +20,18 @@ from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, VaultError
 from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused, ValidationFailed
 from app.issuers.passkit import programs as passkit_programs
+from app.issuers.passkit import sinks
 from app.issuers.passkit.connecting import make_credentials, prove
+from app.issuers.passkit.credentials import LOOPBACK
 from app.issuers.passkit.failures import PassKitFailure
 from app.issuers.passkit.translate import to_error
 from app.issuers.passkit.transport import ACTION_SECONDS, Transport
-from app.model import Mode
+from app.model import Mode, Program
 from app.service import Service
+from app.store import inbox, programs
 
+INBOX_PATH = "/in/passkit/"
+MANY = 1000
 FRESH = timedelta(seconds=60)
 WORKED_EVERY = timedelta(seconds=60)
 # Seconds that must be left of an operation's lease when PassKit has been asked for the last time.
@@ -121,14 +128,85 @@ def connect(service: Service, account_id: str, mode: Mode, target: Target) -> Is
     )
     with service.store.write() as connection:
         connections.put(connection, made)
-    refresh_programs(service, made)
+    made = refresh_programs(service, made)
+    subscribe(service, made)
     return made
 
 
 def forget(service: Service, account_id: str, mode: Mode) -> bool:
     """Forget the connection with its credentials. Programs and passes stay on record. False: there was none."""
+    one = find(service, account_id, mode)
+    if one is not None:
+        unsubscribe(service, one)
     with service.store.write() as connection:
         return connections.forget(connection, account_id, mode)
+
+
+def can_hear(service: Service, one: IssuerConnection) -> bool:
+    """Tell whether PassKit can reach us: over https, or on this machine as its fake does."""
+    here, there = urlsplit(service.settings.public_url), urlsplit(one.base_url)
+    return here.scheme == "https" or (here.hostname in LOOPBACK and there.hostname in LOOPBACK)
+
+
+def subscribe(service: Service, one: IssuerConnection) -> int:
+    """Ask PassKit for webhooks of every program that has none yet; return how many it is now.
+
+    Where PassKit refuses (it may have none for tickets), passes are still right after every action, and older than
+    PassKit's until then.
+    """
+    with service.store.read() as connection:
+        known = {sink.program_id for sink in inbox.list_sinks(connection, one.account_id, one.mode)}
+        found = programs.page(connection, one.account_id, one.mode, kind=None, before=None, limit=MANY)
+    wanting = [program for program in found if program.issuer == one.issuer and program.id not in known]
+    if not wanting or not can_hear(service, one):
+        return len(known)
+    made = 0
+    for program in wanting:
+        try:
+            made += _subscribe_to(service, one, program)
+        except (PassKitFailure, PassrailError) as failure:
+            _log.warning("no webhooks of a program", extra={"program": program.id, "why": type(failure).__name__})
+    return len(known) + made
+
+
+def _subscribe_to(service: Service, one: IssuerConnection, program: Program) -> int:
+    token, protocol = token_urlsafe(24), str(program.upstream["protocol"])
+    assert program.upstream_id is not None
+    with service.store.write() as connection:
+        sink_id = inbox.add_sink(connection, one.account_id, one.mode, program.id, protocol, token, service.clock())
+    url = f"{service.settings.public_url}{INBOX_PATH}{token}"
+    try:
+        upstream_id = sinks.create(transport_of(service, one), program.upstream_id, protocol, url)
+    except (PassKitFailure, PassrailError):
+        with service.store.write() as connection:
+            inbox.drop_sink(connection, sink_id)
+        raise
+    with service.store.write() as connection:
+        inbox.name_sink(connection, sink_id, upstream_id)
+    return 1
+
+
+def unsubscribe(service: Service, one: IssuerConnection) -> None:
+    """End all webhooks. Where PassKit cannot be told, what it sends finds nobody here."""
+    with service.store.read() as connection:
+        mine = inbox.list_sinks(connection, one.account_id, one.mode)
+    for sink in mine:
+        with suppress(PassKitFailure, PassrailError):
+            if sink.upstream_id is not None:
+                sinks.delete(transport_of(service, one), sink.protocol, sink.upstream_id)
+        with service.store.write() as connection:
+            inbox.drop_sink(connection, sink.id)
+
+
+def keep_up(service: Service) -> None:
+    """Look at the programs of every connection, and subscribe to those that are new."""
+    with service.store.read() as connection:
+        every = connections.list_all(connection)
+    for one in every:
+        try:
+            subscribe(service, refresh_programs(service, one))
+        except PassrailError as error:
+            _log.warning("a connection does not work", extra={"connection": one.name, "why": error.code})
 
 
 def refresh_programs(service: Service, one: IssuerConnection) -> IssuerConnection:

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "events": {"store"},
     "issuers": {"store"},
     "service": {"accounts", "issuers", "store"},
-    "upstream": {"accounts", "issuers", "service"},
+    "upstream": {"accounts", "issuers", "service", "store"},
     "logs": {"service"},
     "metrics": {"service", "store"},
     "health": {"service", "store"},
@@ -39,10 +39,10 @@ ALLOWED: dict[str, set[str]] = {
     "actions": {"accounts", "events", "issuers", "metrics", "service", "store", "upstream"},
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
     "web": {"actions", "service", "store"},
-    "jobs": {"actions", "logs", "service"},
+    "jobs": {"actions", "logs", "service", "upstream"},
     "gunicorn_conf": {"logs"},
     # `app/__init__.py` wires the parts of the web application.
-    "app": {"api", "health", "logs", "metrics", "security", "service", "web"},
+    "app": {"api", "health", "jobs", "logs", "metrics", "security", "service", "web"},
     "cli": {"accounts", "api", "app", "demo", "service", "store", "upstream"},
 }
 

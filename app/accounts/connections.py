@@ -74,6 +74,11 @@ def get(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection
     return None if row is None else _from_columns(row)
 
 
+def list_all(connection: Connection) -> list[IssuerConnection]:
+    """Return the connections of all accounts."""
+    return [_from_columns(row) for row in connection.execute(select(connections).order_by(connections.c.account_id))]
+
+
 def put(connection: Connection, one: IssuerConnection) -> None:
     """Write the connection; one that was there before is gone."""
     forget(connection, one.account_id, one.mode)

@@ -27,6 +27,8 @@ from app.errors import (
 from app.issuers.builtin import BuiltinIssuer
 from app.issuers.passkit.failures import NotFound as NotAtPassKit
 from app.issuers.passkit.issuer import PassKitIssuer
+from app.issuers.passkit.reader import PassKitReader
+from app.issuers.passkit.transport import Transport
 from app.model import Pass, Program
 from app.service import Service
 from app.store import passes, programs
@@ -110,7 +112,7 @@ def adopt(service: Service, one: IssuerConnection, program: Program, external_id
     """
     with upstream.asking(service, one) as transport:
         try:
-            found = _reader(service, one, program, transport).find(external_id)
+            found = reader_of(service, program, transport).find(external_id)
         except NotAtPassKit:
             return False
     return keep(service, found)
@@ -143,7 +145,7 @@ def refresh(service: Service, known: Pass) -> bool:
     assert program is not None
     with upstream.asking(service, one) as transport:
         try:
-            fresh = _reader(service, one, program, transport).read(known)
+            fresh = reader_of(service, program, transport).read(known)
         except NotAtPassKit:
             return False
     return fresh is not known and save_unless_changed(service, known, fresh)
@@ -165,6 +167,6 @@ def current(connection: Connection, known: Pass) -> Pass:
     return passes.lock(connection, found[0])
 
 
-def _reader(service: Service, one: IssuerConnection, program: Program, transport: Any) -> PassKitIssuer:
-    now = service.clock()
-    return PassKitIssuer(transport=transport, program=program, data={}, now=now, started_at=now)
+def reader_of(service: Service, program: Program, transport: Transport) -> PassKitReader:
+    """Return what reads the program's passes."""
+    return PassKitReader(transport, program, service.clock())

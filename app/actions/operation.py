@@ -434,7 +434,13 @@ def _reserve(request: Request, *, has_looked: bool = False) -> Answer | Attempt:
             change = request.action.decide(case)
             if change.event is None and not is_local(case.program) and not has_looked:
                 raise NothingToDo
-            operation = replace(operation, lease_until=_lease(service, now), request=to_request(request.body, change))
+            operation = replace(
+                operation,
+                lease_until=_lease(service, now),
+                request=to_request(request.body, change),
+                program_id=change.after.program_id,
+                pass_id=change.after.id,
+            )
             operations.add(connection, operation)
             return Attempt(operation, case.program, change)
     except (IdempotencyInProgress, IdempotencyKeyReused):

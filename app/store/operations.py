@@ -164,6 +164,15 @@ def waiting(connection: Connection, now: datetime, since: datetime, limit: int) 
     return [from_columns(row) for row in connection.execute(query)]
 
 
+def is_open_on(connection: Connection, pass_id: str) -> bool:
+    """Tell whether an operation on the pass has no outcome yet."""
+    query = select(operations.c.id).where(
+        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+        operations.c.pass_id == pass_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def is_creating(connection: Connection, program_id: str) -> bool:
     """Tell whether a pass of the program is being made elsewhere at this moment."""
     query = select(operations.c.id).where(

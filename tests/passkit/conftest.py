@@ -87,6 +87,7 @@ def lonely(tmp_path: Path) -> Iterator[World]:
 def fake(lonely: World, descriptors: Descriptors) -> Iterator[FakePassKit]:
     """A PassKit that a wrong request fails the test of."""
     with FakePassKit(lonely.clock, seed.demo, contract=descriptors).running() as running:
+        running.switches.hold_deliveries = True  # the service has no address on the network here
         yield running
 
 

@@ -20,7 +20,6 @@ from typing import Any
 from app.clock import to_text
 from app.errors import AlreadyRedeemed, NotApplicable, OutcomeUnknown, UpstreamRejected
 from app.issuers.passkit import loyalty
-from app.issuers.passkit.desks import Desk, desk_of
 from app.issuers.passkit.failures import Conflict, NotFound, Refused
 from app.issuers.passkit.loyalty import EventDetails
 from app.issuers.passkit.mapping import (
@@ -34,10 +33,10 @@ from app.issuers.passkit.mapping import (
     take_over,
 )
 from app.issuers.passkit.programs import NAME
+from app.issuers.passkit.reader import PassKitReader
 from app.issuers.passkit.records import Coupon, Member, Ticket
-from app.issuers.passkit.transport import Transport
 from app.issuers.protocol import ExistsAlready
-from app.model import Change, Kind, Pass, Program
+from app.model import Change, Kind, Pass
 
 # PassKit cannot take an expiry away; a pass that shall have none expires in ten years.
 NEVER = timedelta(days=3652)
@@ -50,46 +49,23 @@ _PERSON = ("email", "first_name", "last_name", "phone")
 
 
 @dataclass(frozen=True, slots=True)
-class PassKitIssuer:
+class PassKitIssuer(PassKitReader):
     """PassKit, for one operation. All methods raise `PassKitFailure`s and errors of ours.
 
     Args:
-        transport: whose account.
-        program: what the pass is issued from.
         data: the caller's input, for what a difference does not say.
-        now: the time.
         started_at: when the operation began.
         tried_at: when it was last tried; None where it never was.
         balance: points before it was first tried.
     """
 
-    transport: Transport
-    program: Program
     data: Mapping[str, Any] = field(repr=False)
-    now: datetime
     started_at: datetime
     tried_at: datetime | None = None
     balance: Decimal | None = None
 
     name = NAME
     is_local = False
-
-    @property
-    def _desk(self) -> Desk:
-        return desk_of(self.transport, self.program)
-
-    # --- reading ---
-
-    def find(self, external_id: str) -> Pass:
-        """Return the program's pass of this external ID, which is not on record yet."""
-        return new_pass(self._desk.find(external_id), self.program, self.now)
-
-    def read(self, known: Pass) -> Pass:
-        """Return a pass as PassKit has it now."""
-        assert known.upstream_id is not None
-        return take_over(known, self._desk.get(known.upstream_id), self.now)
-
-    # --- doing ---
 
     def apply(self, change: Change, operation_id: str) -> Change:
         """Make the change true at PassKit; see the protocol."""

@@ -39,6 +39,13 @@ def external_id_of(record: Record) -> str | None:
     return None if not name or name.startswith(OWN_PREFIX) else name
 
 
+def program_of(record: Record) -> str:
+    """Return PassKit's ID of the program, campaign or production that a record is of."""
+    if isinstance(record, Member):
+        return record.program_id
+    return record.campaign_id if isinstance(record, Coupon) else record.production_id
+
+
 def new_pass(record: Record, program: Program, now: datetime) -> Pass:
     """Make a pass of a record that we knew nothing of."""
     bare = Pass(

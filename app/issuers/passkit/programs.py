@@ -26,7 +26,7 @@ from app.issuers.passkit.filters import pages
 from app.issuers.passkit.transport import Transport
 from app.model import CustomField, FieldType, Kind, Mode, Program, Tier
 from app.store import programs as store
-from app.store.tables import passes
+from app.store.tables import passes, sinks
 from app.store.tables import programs as table
 
 NAME = "passkit"
@@ -156,6 +156,7 @@ def write_all(
             store.save(connection, replace(after, updated_at=now))
     for gone in known.values():
         if connection.execute(select(passes.c.id).where(passes.c.program_id == gone.id).limit(1)).first() is None:
+            connection.execute(delete(sinks).where(sinks.c.program_id == gone.id))
             connection.execute(delete(table).where(table.c.id == gone.id))
 
 
