@@ -97,3 +97,21 @@ def joined(lonely: World, fake: FakePassKit) -> Joined:
     made = join(lonely, fake)
     fake.recording.requests.clear()
     return made
+
+
+# Fault -> action -> what came of it first; filled by `test_fault_matrix.py`, printed at the end.
+MATRIX: dict[str, dict[str, str]] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the fault matrix, also when everything is well."""
+    if not MATRIX:
+        return
+    actions = list(dict.fromkeys(action for row in MATRIX.values() for action in row))
+    terminalreporter.section("PassKit fault matrix: the first answer; the repeat then ended correctly")
+    terminalreporter.write_line(" " * 18 + "".join(f"  {action:>16}" for action in actions))
+    for fault, row in MATRIX.items():
+        cells = "".join(f"  {row.get(action, '-').removeprefix('upstream-')[:16]:>16}" for action in actions)
+        terminalreporter.write_line(f"{fault:<18}{cells}")
+    every = [cell for row in MATRIX.values() for cell in row.values()]
+    terminalreporter.write_line(f"{sum(cell != 'wrong' for cell in every)} of {len(every)} right")
