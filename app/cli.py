@@ -79,6 +79,20 @@ def demo_command() -> None:
     click.echo(demo.welcome(service, account))
 
 
+@main.command("fake-passkit")
+@click.option("--port", default=8090, show_default=True, help="Port to listen on, on this machine only.")
+@click.option("--delay", default=0.0, help="Seconds that every answer takes.")
+def fake_passkit(port: int, delay: float) -> None:
+    """Run a fake PassKit to try the PassKit path with. Nothing in it is real; it forgets everything when it stops."""
+    try:
+        from tests.fakes.passkit import serve
+    except ImportError:
+        raise click.ClickException(
+            "The fake is part of the source code. Run this in a copy of the repository."
+        ) from None
+    serve(port, delay_seconds=delay, echo=click.echo)
+
+
 @main.group()
 def account() -> None:
     """Accounts: the tenants."""

@@ -32,6 +32,8 @@ from app.actions import operation
 from app.clock import system_clock
 from app.events import outbox
 from app.issuers import Issuer
+from app.issuers.passkit.issuer import PassKitIssuer
+from app.issuers.passkit.transport import Upstream
 from app.model import Change, Mode
 from app.service import Service
 from app.store import operations, passes
@@ -117,6 +119,7 @@ class Own:
         with self._one_at_a_time:
             if self._process != os.getpid():
                 Store.__init__(self._service.store, self._service.settings)
+                Upstream.__init__(self._service.upstream, clock=self._service.clock)
                 self._process = os.getpid()
 
 
@@ -154,6 +157,7 @@ def put_seams() -> None:
         (operations, "save", "operation"),
     ):
         setattr(module, name, _between_seams(getattr(module, name), seam))
+    setattr(PassKitIssuer, "apply", _between_seams(PassKitIssuer.apply, "effect"))  # noqa: B010
     real: Callable[[Mode, str | None], Issuer] = getattr(operation, "issuer_for")  # noqa: B009 - imported there, not exported
 
     def issuer_for(mode: Mode, external_id: str | None) -> Issuer:
