@@ -18,7 +18,7 @@ SECRETS = {
     "body_secret": "canary-04-api-secret",
     "token": "canary-05-long-lived-token",
 }
-HOLDER = {
+HOLDER: dict[str, Any] = {
     "email": "canary-06@example.com",
     "first_name": "canary-07",
     "last_name": "canary-08",
@@ -57,7 +57,12 @@ def play(world: World, joined: Joined) -> list[str]:
     keep(world.request("PUT", "/v1/issuer", json={**body, "region": "x", "long_lived_token": SECRETS["token"]}))
     made = joined.make(external_id="c-1", points=5, **HOLDER)
     member = {"pass_id": made["id"]}
-    for fault in ({"kind": "status", "status": 401}, {"kind": "status", "status": 500}, {"kind": "reset"}):
+    faults: tuple[dict[str, Any], ...] = (
+        {"kind": "status", "status": 401},
+        {"kind": "status", "status": 500},
+        {"kind": "reset"},
+    )
+    for fault in faults:
         text = f"{OTHERS['text']} {OTHERS['upstream']} {SECRETS['secret']} {SECRETS['api_key']}"
         wrong.fail(fault.pop("kind"), "PUT /members/member/points/earn", text=text, **fault)
         keep(joined.act("update-points", {**member, "change": "add", "points": 1, "reason": OTHERS["reason"]}))
