@@ -82,9 +82,18 @@ def look(service: Service, caller: Caller, data: Mapping[str, Any], why: Passrai
     if known is not None and isinstance(why, _BY_RECORD):
         return refresh(service, known)
     if isinstance(why, NotFound) and "program_id" in data:
-        one = upstream.find(service, caller.account_id, caller.mode)
-        return one is not None and _look_for(service, one, data)
+        return seek(service, caller, data)
     return False
+
+
+def seek(service: Service, caller: Caller, data: Mapping[str, Any]) -> bool:
+    """Look at PassKit for a pass that is not on record, named by program and external ID. True: it is now.
+
+    Raises:
+        PassrailError: PassKit cannot be asked.
+    """
+    one = upstream.find(service, caller.account_id, caller.mode)
+    return one is not None and _look_for(service, one, data)
 
 
 def _look_for(service: Service, one: IssuerConnection, data: Mapping[str, Any]) -> bool:

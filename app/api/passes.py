@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from app.accounts.keys import Caller
 from app.actions.answer import PassAnswer, describe, example
+from app.actions.elsewhere import seek
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
 from app.api.paging import PageQuery, page_answer, page_of
-from app.errors import NotFound
+from app.errors import NotFound, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
 from app.events import outbox
 from app.model import InstallState, Status
 from app.schema import Choice, Email, Identifier, Instant, Text
@@ -37,6 +38,8 @@ class PassQuery(PageQuery):
     updated_since = Instant("Updated Since", "Only passes that changed at this time or later.")
 
 
+# A pass named by program and external ID is looked for at PassKit where the account is connected to it.
+UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 PASS = PassAnswer()
 PASS_EXAMPLE = {name: value for name, value in example({}).items() if name != "operation_id"}
 PASS_PAGE = page_answer("PassPage", PASS)
@@ -56,6 +59,7 @@ def blueprints() -> list[Blueprint]:
     )
     @blueprint.arguments(PassQuery(), location="query")
     @blueprint.answers(PASS_PAGE, {"data": [PASS_EXAMPLE], "next_cursor": None}, description="A page of passes.")
+    @blueprint.raises(*UPSTREAM)
     def list_passes(caller: Caller, query: dict[str, Any]) -> Response:
         return json_answer(_list(caller, query))
 
@@ -109,7 +113,7 @@ def find_pass(connection: Connection, caller: Caller, pass_id: str) -> Found:
     return found
 
 
-def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) -> dict[str, Any]:
     service = current_service()
     now = service.clock()
     wanted = passes.PassFilter(
@@ -131,6 +135,8 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
             before=query.get("cursor"),
             limit=query["limit"] + 1,
         )
+    if not found and not has_looked and _names_one(query) and seek(service, caller, query):
+        return _list(caller, query, has_looked=True)
     public_url = service.settings.public_url
     return page_of(
         found,
@@ -138,3 +144,8 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
         lambda one: describe(*one, now=now, public_url=public_url),
         lambda one: one[0].id,
     )
+
+
+def _names_one(query: dict[str, Any]) -> bool:
+    """Tell whether exactly one pass is asked for, which may be at an issuer elsewhere and not on record yet."""
+    return query.keys() - {"limit"} == {"program_id", "external_id"}

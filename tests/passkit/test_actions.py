@@ -336,3 +336,19 @@ def test_a_batch(joined: Joined) -> None:
     items = [{"program_id": joined.program_id(), "external_id": f"c-{number}"} for number in range(3)]
     answer = joined.act("create-pass/batch", {"items": items}).get_json()
     assert (answer["succeeded"], answer["failed"]) == (3, 0)
+
+
+def test_find_pass_finds_what_was_made_at_passkit(joined: Joined) -> None:
+    enrolled_there(joined)
+    query = {"program_id": joined.program_id(), "external_id": "c-7"}
+    found = joined.world.get("/v1/passes", query_string=query).get_json()["data"]
+    assert [one["points"] for one in found] == [40]
+    assert joined.world.get("/v1/passes", query_string={**query, "external_id": "nobody"}).get_json()["data"] == []
+    assert joined.world.get("/v1/passes", query_string={"external_id": "nobody"}).get_json()["data"] == []
+
+
+def test_an_external_id_of_our_own_making_is_nobodys(joined: Joined) -> None:
+    made = joined.make()
+    query = {"program_id": joined.program_id(), "external_id": f"passrail-{made['operation_id']}"}
+    assert joined.world.get("/v1/passes", query_string=query).get_json()["data"] == []
+    refused(joined, "update-points", {**query, "change": "add", "points": 1}, 404, "not-found")
