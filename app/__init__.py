@@ -10,8 +10,6 @@ from app.clock import Clock, system_clock
 from app.service import make_service
 from app.settings import Settings, load_settings
 
-__version__ = "0.1.0"
-
 
 def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> Flask:
     """Wire the parts into a WSGI application.
