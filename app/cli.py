@@ -1,4 +1,4 @@
-"""`passrail`: accounts, keys, migrations, the demo, the description of the API."""
+"""`passrail`: accounts, keys, issuers, migrations, the demo, the description of the API."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import create_app, demo
-from app.accounts import accounts, keys
+from app import create_app, demo, upstream
+from app.accounts import accounts, connections, keys, vault
 from app.api.openapi import to_text
+from app.clock import system_clock
 from app.clock import to_text as time_text
 from app.errors import PassrailError
 from app.model import Mode
@@ -31,6 +32,8 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except (PassrailError, InvalidSetting) as error:
             raise click.ClickException(error.detail if isinstance(error, PassrailError) else str(error)) from error
+        except vault.VaultError as error:
+            raise click.ClickException(f"{error} Put the key it needs into VAULT_KEYS.") from error
         except (OperationalError, ArgumentError) as error:
             cause = str(getattr(error, "orig", error)).strip()
             raise click.ClickException(f"The database cannot be used. Check DATABASE_URL. It says: {cause}") from error
@@ -74,6 +77,20 @@ def demo_command() -> None:
     with service.store.write() as connection:
         account = demo.ensure(connection, service.clock())
     click.echo(demo.welcome(service, account))
+
+
+@main.command("fake-passkit")
+@click.option("--port", default=8090, show_default=True, help="Port to listen on, on this machine only.")
+@click.option("--delay", default=0.0, help="Seconds that every answer takes.")
+def fake_passkit(port: int, delay: float) -> None:
+    """Run a fake PassKit to try the PassKit path with. Nothing in it is real; it forgets everything when it stops."""
+    try:
+        from tests.fakes.passkit import serve
+    except ImportError:
+        raise click.ClickException(
+            "The fake is part of the source code. Run this in a copy of the repository."
+        ) from None
+    serve(port, delay_seconds=delay, echo=click.echo)
 
 
 @main.group()
@@ -142,3 +159,106 @@ def revoke_key(key_id: str) -> None:
     with service.store.write() as connection:
         keys.revoke_key(connection, key_id, service.clock())
     click.echo(f"Revoked {key_id}.")
+
+
+@main.group()
+def issuer() -> None:
+    """Where an account's passes live: connect it to PassKit, or not."""
+
+
+def _account_and_mode(command: Any) -> Any:
+    account_option = click.option("--account", "account_name", required=True, help="Name of the account.")
+    return account_option(click.option("--mode", type=MODE, required=True, help="World of data.")(command))
+
+
+@issuer.command("connect")
+@click.argument("name", type=click.Choice(["passkit"]))
+@_account_and_mode
+@click.option("--region", default="pub1", show_default=True, help="PassKit's region: pub1 (EU) or pub2 (USA).")
+@click.option("--api-key", default="", help="From app.passkit.com, Developer Tools, REST credentials.")
+@click.option("--api-secret", default="", help="Belongs to the key; asked for when it is left out.")
+@click.option("--token", default="", help="A long-lived token instead of key and secret.")
+@click.option("--base-url", default="", help="Address of the API, where it is not the region's own.")
+@click.option("--pass-url", default="", help="Address of the pass pages, where it is not the region's own.")
+def connect_issuer(
+    name: str,
+    account_name: str,
+    mode: str,
+    region: str,
+    api_key: str,
+    api_secret: str,
+    token: str,
+    base_url: str,
+    pass_url: str,
+) -> None:
+    """Connect an account to PassKit. The credentials are tried first and kept encrypted."""
+    service = _service()
+    if not token and not api_secret:
+        api_secret = click.prompt("API secret", hide_input=True)
+    secrets = {"long_lived_token": token} if token else {"api_key": api_key, "secret": api_secret}
+    target = upstream.Target(region, secrets, base_url, pass_url)
+    made = upstream.connect(service, _account_id(service, account_name), Mode(mode), target)
+    click.echo(f"Connected {account_name} in {mode} mode to {name}: {made.company}, region {made.region}.")
+
+
+@issuer.command("show")
+@_account_and_mode
+def show_issuer(account_name: str, mode: str) -> None:
+    """Show where passes live, and whether the connection works. Credentials are never shown."""
+    service = _service()
+    one = upstream.find(service, _account_id(service, account_name), Mode(mode))
+    if one is None:
+        click.echo("builtin")
+        return
+    click.echo(f"{one.issuer}  {one.company}  region {one.region}  last worked {time_text(one.last_worked_at)}")
+    if one.last_problem is not None:
+        click.echo(f"It does not work: {one.last_problem['detail']}")
+
+
+@issuer.command("subscribe")
+@_account_and_mode
+def subscribe_issuer(account_name: str, mode: str) -> None:
+    """Ask PassKit for webhooks of every program that has none yet. Connecting does this too."""
+    service = _service()
+    one = upstream.need(service, _account_id(service, account_name), Mode(mode))
+    if not upstream.can_hear(service, one):
+        raise click.ClickException("PassKit cannot reach this service. Set BASE_URL to its public https address.")
+    number = upstream.subscribe(service, upstream.refresh_programs(service, one))
+    click.echo(f"PassKit tells of {number} programs.")
+
+
+@issuer.command("forget")
+@_account_and_mode
+def forget_issuer(account_name: str, mode: str) -> None:
+    """Forget a connection and its credentials. Programs and passes stay on record."""
+    service = _service()
+    was_there = upstream.forget(service, _account_id(service, account_name), Mode(mode))
+    click.echo("Forgotten." if was_there else "There was no connection.")
+
+
+def _account_id(service: Service, name: str) -> str:
+    with service.store.read() as connection:
+        return accounts.find_account(connection, name).id
+
+
+@main.group("vault")
+def vault_group() -> None:
+    """The keys that credentials are encrypted with."""
+
+
+@vault_group.command("new-key")
+@click.option("--id", "key_id", default="", help="Name of the key. Default: one made of today's date.")
+def new_vault_key(key_id: str) -> None:
+    """Make a key for the setting VAULT_KEYS. It is shown once and kept nowhere."""
+    click.echo(f"{key_id or system_clock().strftime('k%Y%m%d')}:{vault.generate_key()}")
+
+
+@vault_group.command("rotate")
+def rotate_vault() -> None:
+    """Encrypt all credentials with the first key of VAULT_KEYS. Afterwards the others can be taken out of it."""
+    service = _service()
+    if service.vault is None:
+        raise click.ClickException("VAULT_KEYS is not set. Make a key with 'passrail vault new-key'.")
+    with service.store.write() as connection:
+        changed = connections.reseal_all(connection, service.vault)
+    click.echo(f"Encrypted {changed} with the key {service.vault.key_ids[0]}.")

@@ -10,6 +10,7 @@
       413  PayloadTooLarge
       415  UnsupportedMediaType
       422  ValidationFailed, IdempotencyKeyReused, InsufficientPoints, NotApplicable, UpstreamRejected
+      424  UpstreamCredentialsRefused
       429  RateLimited
       500  Internal
       503  UpstreamUnavailable, NotReady
@@ -281,6 +282,19 @@ class UpstreamRejected(PassrailError):
         "reason. Nothing was changed. To try again after mending the cause, use a new unique event ID."
     )
     example = "The issuer refused the request: simulated rejection. Change the values and use a new event ID."
+
+
+class UpstreamCredentialsRefused(PassrailError):
+    status = 424
+    code = "upstream-credentials-refused"
+    title = "The issuer does not accept our credentials"
+    explanation = (
+        "The account is connected to an issuer elsewhere (PassKit), and that issuer refuses the credentials of the "
+        "connection, or there is no connection any more. Nothing was changed and the idempotency key is still free. "
+        "Somebody who administers the account must connect again: `PUT /v1/issuer` or `passrail issuer connect`. "
+        "`GET /v1/issuer` tells since when it does not work."
+    )
+    example = "PassKit refuses the API key of this connection. Connect again with PUT /v1/issuer."
 
 
 class RateLimited(PassrailError):

@@ -12,11 +12,13 @@ import time
 
 ACCOUNT = "acct"
 EVENT = "evt"
+HINT = "hint"
 KEY = "key"
 OPERATION = "op"
 PASS = "pass"
 PROGRAM = "prog"
 REQUEST = "req"
+SINK = "sink"
 TIER = "tier"
 
 # What may stand where an ID is expected, in paths and fields alike; anything else cannot name a thing of ours.

@@ -51,6 +51,51 @@ def service() -> Service:
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
 def purge() -> None:
     """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
+    from app.actions.inbox import forget_old
     from app.actions.operation import purge as purge_operations
 
-    _log.info("purged", extra={"operations": purge_operations(service())})
+    _log.info("purged", extra={"operations": purge_operations(service()), "webhooks": forget_old(service())})
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+@huey.lock_task("reconcile")  # type: ignore[untyped-decorator]
+def reconcile() -> None:
+    """Once a minute: finish operations at issuers elsewhere that crashed or whose outcome is unknown."""
+    from app.actions.resume import resume_all
+
+    finished = resume_all(service())
+    if finished:
+        _log.info("reconciled", extra={"operations": finished})
+
+
+@huey.task()  # type: ignore[untyped-decorator]
+def read_inbox(hint_id: str) -> None:
+    """Look into a webhook that has just come."""
+    from app.actions.inbox import read
+
+    read(service(), hint_id)
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+@huey.lock_task("inbox")  # type: ignore[untyped-decorator]
+def sweep_inbox() -> None:
+    """Once a minute: look into webhooks whose job was lost, or that had to wait."""
+    from app.actions.inbox import read_all
+
+    read_all(service())
+
+
+@huey.periodic_task(crontab(minute="37"))  # type: ignore[untyped-decorator]
+def keep_up() -> None:
+    """Once an hour: look at the programs of every connection, and subscribe to those that are new."""
+    from app import upstream
+
+    upstream.keep_up(service())
+
+
+def post(job: str, row_id: str) -> None:
+    """Put a job on a row into the queue. Loses nothing when the queue does: the sweeps look at the rows."""
+    try:
+        {"read_inbox": read_inbox}[job](row_id)
+    except OSError:
+        _log.warning("the queue does not take a job", exc_info=True)

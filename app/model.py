@@ -87,7 +87,10 @@ class Colors:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What passes are issued from. `tiers` is never empty; its first is the default of new passes."""
+    """What passes are issued from. `tiers` is never empty; its first is the default of new passes.
+
+    `upstream_id` is what an issuer elsewhere calls it, `upstream` what only that issuer's code understands.
+    """
 
     id: str
     account_id: str
@@ -102,6 +105,8 @@ class Program:
     colors: Colors = Colors()
     logo_text: str | None = None
     terms: str | None = None
+    upstream_id: str | None = None
+    upstream: Mapping[str, Any] = field(default_factory=dict)
 
     def tier(self, tier_id: str) -> Tier | None:
         """Return the tier with this ID, or None."""
@@ -115,6 +120,7 @@ class Pass:
     `points` is None unless the program is a membership. `revoked_at`, `redeemed_at` and `expires_at` are facts;
     `status` follows from them, so that undoing a revoke brings back exactly what was there before.
     `deleted_at` is set by a permanent revoke: the holder's data is gone and the external ID is free again.
+    `upstream_id` is what an issuer elsewhere calls it.
     """
 
     id: str
@@ -138,6 +144,7 @@ class Pass:
     redeemed_at: datetime | None = None
     revoked_at: datetime | None = None
     deleted_at: datetime | None = None
+    upstream_id: str | None = None
 
     def status(self, now: datetime) -> Status:
         """Say where the pass is in its life at the instant `now`. Revoked wins over redeemed over expired."""

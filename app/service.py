@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
 
 from app.accounts.keys import KeyRing
+from app.accounts.vault import InvalidKeys, Vault
 from app.clock import Clock, system_clock
-from app.settings import Settings
+from app.issuers.passkit.transport import Upstream
+from app.settings import InvalidSetting, Settings
 from app.store.engine import Store
+
+
+def leave_it_to_the_sweep(job: str, row_id: str) -> None:
+    """Post nothing: the sweeps of `jobs.py` find every row that waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that live as long as the process."""
+    """The parts that live as long as the process.
+
+    `vault` is None where no VAULT_KEYS are set. `post` asks for a background job on a row soon; a job that is lost is
+    found by a sweep.
+    """
 
     settings: Settings
     store: Store
     clock: Clock
     keys: KeyRing
+    vault: Vault | None = None
+    upstream: Upstream = field(default_factory=Upstream)
+    post: Callable[[str, str], None] = leave_it_to_the_sweep
 
 
-def make_service(settings: Settings, clock: Clock = system_clock) -> Service:
-    """Put the parts together: for the web application, the jobs and the command line alike."""
+def make_service(
+    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = leave_it_to_the_sweep
+) -> Service:
+    """Put the parts together: for the web application, the jobs and the command line alike.
+
+    Raises:
+        app.settings.InvalidSetting: VAULT_KEYS cannot be used.
+    """
+    try:
+        vault = Vault.from_setting(settings.vault_keys) if settings.vault_keys else None
+    except InvalidKeys as error:
+        raise InvalidSetting(str(error)) from None
     store = Store(settings)
-    return Service(settings, store, clock, KeyRing(store, clock))
+    return Service(settings, store, clock, KeyRing(store, clock), vault, Upstream(clock=clock), post)
 
 
 def current_service() -> Service:

@@ -69,6 +69,11 @@ class Settings:
     lease_seconds: int = _setting(
         60, "Seconds after which an operation that calls an issuer is taken for crashed.", at_least=1
     )
+    vault_keys: str = _setting(
+        "",
+        "Keys that encrypt the credentials of connected issuers: `ID:KEY`, several with commas between, the first one "
+        "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
+    )
     log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @property

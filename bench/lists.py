@@ -19,7 +19,7 @@ from sqlalchemy import event
 
 from app.clock import system_clock, to_text
 from app.model import InstallState, Mode, Status
-from app.store import passes
+from app.store import pass_lists
 from app.store.engine import Store
 from bench import filling
 from bench.databases import TITLES, Database, databases
@@ -152,11 +152,11 @@ def plan_of(database: Database, query: Mapping[str, Any]) -> str:
         def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
             statements.append((statement, parameters))
 
-        passes.page(
+        pass_lists.page(
             connection,
             database.account.id,
             Mode.TEST,
-            passes.PassFilter(**wanted),
+            pass_lists.PassFilter(**wanted),
             now=system_clock(),
             cursor=query.get("cursor"),
             limit=LIMIT + 1,

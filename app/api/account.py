@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Response
 from marshmallow import fields
 
+from app import upstream
 from app.accounts.keys import Caller
 from app.actions.answer import said
 from app.api.blueprint import Blueprint, json_answer
-from app.issuers import issuer_for
+from app.issuers.builtin import BuiltinIssuer
 from app.model import Mode
 from app.schema import Base
+from app.service import current_service
 
 
 class MeAnswer(Base):
@@ -54,10 +56,15 @@ def blueprints() -> list[Blueprint]:
                 "account_id": caller.account_id,
                 "account_name": caller.account_name,
                 "mode": caller.mode.value,
-                "issuer": issuer_for(caller.mode, None).name,
+                "issuer": _issuer(caller),
                 "scopes": sorted(caller.scopes),
                 "key_id": caller.key_id,
             }
         )
 
     return [blueprint]
+
+
+def _issuer(caller: Caller) -> str:
+    connection = upstream.find(current_service(), caller.account_id, caller.mode)
+    return connection.issuer if connection is not None else BuiltinIssuer.name

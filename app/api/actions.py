@@ -12,9 +12,10 @@ from flask import Response, g, request
 from app import errors, logs
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
-from app.actions import operation as runner
 from app.actions.action import Action
 from app.actions.answer import example
+from app.actions.operation import run
+from app.actions.request import Answer, Request, fingerprint_of
 from app.api import problems
 from app.api.blueprint import Blueprint, json_answer, read_idempotency_key
 from app.errors import PassrailError
@@ -63,11 +64,8 @@ def _add_action(blueprint: Blueprint, action: Action) -> None:
         return json_answer(answer.body, headers={"Idempotent-Replayed": "true"} if answer.replayed else None)
 
 
-def _run(
-    caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None
-) -> runner.Answer:
-    fingerprint = runner.fingerprint_of(body)
-    return runner.run(runner.Request(current_service(), caller, action, data, key, fingerprint))
+def _run(caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None) -> Answer:
+    return run(Request(current_service(), caller, action, body, data, key, fingerprint_of(body)))
 
 
 class BatchInput(Base):

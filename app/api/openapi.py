@@ -35,6 +35,7 @@ TAGS = {
     "Programs": "What passes are issued from.",
     "Operations": "What was asked for, and what came of it.",
     "Events": "What happened to passes.",
+    "Issuer": "Where passes live.",
     "Account": "Who am I.",
 }
 

@@ -9,15 +9,16 @@ from sqlalchemy import Connection
 
 from app.accounts.keys import Caller
 from app.actions.answer import PassAnswer, describe, example
+from app.actions.elsewhere import seek
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
 from app.api.paging import PageQuery, page_answer, page_of
-from app.errors import NotFound
+from app.errors import NotFound, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
 from app.events import outbox
 from app.model import InstallState, Status
 from app.schema import Choice, Email, Identifier, Instant, Text
 from app.service import current_service
-from app.store import passes
+from app.store import pass_lists, passes
 from app.store.passes import Found
 
 
@@ -37,6 +38,8 @@ class PassQuery(PageQuery):
     updated_since = Instant("Updated Since", "Only passes that changed at this time or later.")
 
 
+# A pass named by program and external ID is looked for at PassKit where the account is connected to it.
+UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 PASS = PassAnswer()
 PASS_EXAMPLE = {name: value for name, value in example({}).items() if name != "operation_id"}
 PASS_PAGE = page_answer("PassPage", PASS)
@@ -57,6 +60,7 @@ def blueprints() -> list[Blueprint]:
     )
     @blueprint.arguments(PassQuery(), location="query")
     @blueprint.answers(PASS_PAGE, {"data": [PASS_EXAMPLE], "next_cursor": None}, description="A page of passes.")
+    @blueprint.raises(*UPSTREAM)
     def list_passes(caller: Caller, query: dict[str, Any]) -> Response:
         return json_answer(_list(caller, query))
 
@@ -110,10 +114,10 @@ def find_pass(connection: Connection, caller: Caller, pass_id: str) -> Found:
     return found
 
 
-def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) -> dict[str, Any]:
     service = current_service()
     now = service.clock()
-    wanted = passes.PassFilter(
+    wanted = pass_lists.PassFilter(
         program_id=query.get("program_id"),
         tier_id=query.get("tier_id"),
         status=Status(query["status"]) if "status" in query else None,
@@ -123,7 +127,7 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
         updated_since=query.get("updated_since"),
     )
     with service.store.read() as connection:
-        found = passes.page(
+        found = pass_lists.page(
             connection,
             caller.account_id,
             caller.mode,
@@ -132,10 +136,17 @@ def _list(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
             cursor=query.get("cursor"),
             limit=query["limit"] + 1,
         )
+    if not found and not has_looked and _names_one(query) and seek(service, caller, query):
+        return _list(caller, query, has_looked=True)
     public_url = service.settings.public_url
     return page_of(
         found,
         query["limit"],
         lambda one: describe(*one, now=now, public_url=public_url),
-        lambda one: passes.cursor_of(one[0], wanted),
+        lambda one: pass_lists.cursor_of(one[0], wanted),
     )
+
+
+def _names_one(query: dict[str, Any]) -> bool:
+    """Tell whether exactly one pass is asked for, which may be at an issuer elsewhere and not on record yet."""
+    return query.keys() - {"limit"} == {"program_id", "external_id"}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.exc import IntegrityError
 
+from app import upstream
 from app.accounts.keys import Caller
 from app.actions.lookup import find_program
 from app.api.blueprint import Blueprint, json_answer
@@ -26,11 +27,22 @@ from app.api.program_schemas import (
     TierList,
 )
 from app.clock import to_text
-from app.errors import Duplicate, NotFound
+from app.errors import (
+    Duplicate,
+    NotApplicable,
+    NotFound,
+    UpstreamCredentialsRefused,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
+from app.issuers.builtin import BuiltinIssuer
 from app.issuers.builtin import programs as builtin_programs
 from app.model import Kind, Program
 from app.service import current_service
 from app.store import programs
+
+# A connected account's programs are read from PassKit now and then.
+UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 
 
 def show(program: Program) -> dict[str, Any]:
@@ -85,8 +97,10 @@ def _add_collection(blueprint: Blueprint) -> None:
     )
     @blueprint.arguments(ProgramQuery(), location="query")
     @blueprint.answers(PROGRAM_PAGE, {"data": [EXAMPLE], "next_cursor": None}, description="A page of programs.")
+    @blueprint.raises(*UPSTREAM)
     def list_programs(caller: Caller, query: dict[str, Any]) -> Response:
         kind = Kind(query["kind"]) if "kind" in query else None
+        _refresh(caller)
         with current_service().store.read() as connection:
             found = programs.page(
                 connection,
@@ -107,9 +121,10 @@ def _add_collection(blueprint: Blueprint) -> None:
     )
     @blueprint.arguments(ProgramInput(), example=INPUT_EXAMPLE)
     @blueprint.answers(PROGRAM, EXAMPLE, status=201, description="The new program.")
-    @blueprint.raises(Duplicate)
+    @blueprint.raises(Duplicate, NotApplicable)
     def create_program(caller: Caller, data: dict[str, Any]) -> Response:
         service = current_service()
+        upstream.refuse_own_programs(service, caller.account_id, caller.mode)
         try:
             with service.store.write() as connection:
                 program = builtin_programs.create_program(
@@ -125,7 +140,7 @@ def _add_single(blueprint: Blueprint) -> None:
     @blueprint.requires("read")
     @blueprint.says(operationId="get_program", summary="Get a program", description="One program.")
     @blueprint.answers(PROGRAM, EXAMPLE, description="The program.")
-    @blueprint.raises(NotFound)
+    @blueprint.raises(NotFound, *UPSTREAM)
     def get_program(caller: Caller, program_id: str) -> Response:
         return json_answer(show(_get(caller, program_id)))
 
@@ -138,12 +153,14 @@ def _add_single(blueprint: Blueprint) -> None:
     )
     @blueprint.arguments(ProgramChanges(), example={"background_color": "#7a1f3d", "logo_text": "Rosewater"})
     @blueprint.answers(PROGRAM, EXAMPLE, description="The program after the change.")
-    @blueprint.raises(NotFound, Duplicate)
+    @blueprint.raises(NotFound, Duplicate, NotApplicable)
     def update_program(caller: Caller, data: dict[str, Any], program_id: str) -> Response:
         service = current_service()
         try:
             with service.store.write() as connection:
                 program = find_program(connection, caller, program_id)
+                if program.issuer != BuiltinIssuer.name:
+                    raise NotApplicable("This program lives at PassKit. Change it in PassKit's portal.")
                 changed = builtin_programs.change_program(connection, program, data, service.clock())
         except IntegrityError:
             raise Duplicate(f"There is a program named '{data['name']}' already. Choose another name.") from None
@@ -159,7 +176,7 @@ def _add_parts(blueprint: Blueprint) -> None:
         description="All tiers of a program, the default of new passes first.",
     )
     @blueprint.answers(TierList(), {"data": [TIER_EXAMPLE]}, description="The tiers.")
-    @blueprint.raises(NotFound)
+    @blueprint.raises(NotFound, *UPSTREAM)
     def list_tiers(caller: Caller, program_id: str) -> Response:
         return json_answer({"data": show_tiers(_get(caller, program_id))})
 
@@ -171,11 +188,19 @@ def _add_parts(blueprint: Blueprint) -> None:
         description="All custom fields of a program: what `fields` of its passes may hold.",
     )
     @blueprint.answers(CustomFieldList(), {"data": [FIELD_EXAMPLE]}, description="The custom fields.")
-    @blueprint.raises(NotFound)
+    @blueprint.raises(NotFound, *UPSTREAM)
     def list_fields(caller: Caller, program_id: str) -> Response:
         return json_answer({"data": show_fields(_get(caller, program_id))})
 
 
+def _refresh(caller: Caller) -> None:
+    """Look at PassKit where the account is connected to it."""
+    service = current_service()
+    if (one := upstream.find(service, caller.account_id, caller.mode)) is not None:
+        upstream.refresh_programs(service, one)
+
+
 def _get(caller: Caller, program_id: str) -> Program:
+    _refresh(caller)
     with current_service().store.read() as connection:
         return find_program(connection, caller, program_id)

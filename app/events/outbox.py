@@ -29,7 +29,9 @@ class Event:
     data: str
 
 
-def record(connection: Connection, event_type: str, subject: Pass, operation_id: str, data: str, now: datetime) -> None:
+def record(
+    connection: Connection, event_type: str, subject: Pass, operation_id: str | None, data: str, now: datetime
+) -> None:
     """Write an event, in the transaction of the change itself: neither is ever there without the other."""
     row = {
         "id": identifiers.new_id(identifiers.EVENT),

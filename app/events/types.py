@@ -9,6 +9,9 @@ TIER_CHANGED = "tier.changed"
 PASS_REDEEMED = "pass.redeemed"
 PASS_REVOKED = "pass.revoked"
 PASS_REINSTATED = "pass.reinstated"
+PASS_INSTALLED = "pass.installed"
+PASS_UNINSTALLED = "pass.uninstalled"
+PASS_EXPIRED = "pass.expired"
 
 DESCRIPTIONS = {
     PASS_CREATED: "A pass was issued.",
@@ -18,4 +21,7 @@ DESCRIPTIONS = {
     PASS_REDEEMED: "A coupon or ticket was redeemed.",
     PASS_REVOKED: "The pass was revoked.",
     PASS_REINSTATED: "A revoked or expired pass was made valid again.",
+    PASS_INSTALLED: "The holder put the pass into a wallet.",
+    PASS_UNINSTALLED: "The holder took the pass out of the wallet, or switched its updates off.",
+    PASS_EXPIRED: "The pass expired.",
 }

@@ -7,7 +7,7 @@ request goes to.
 from __future__ import annotations
 
 from app.issuers.builtin import BuiltinIssuer
-from app.issuers.protocol import Issuer
+from app.issuers.protocol import ExistsAlready, Issuer
 from app.issuers.simulated import OUTCOMES, SimulatedIssuer
 from app.model import Mode
 
@@ -21,4 +21,4 @@ def issuer_for(mode: Mode, external_id: str | None) -> Issuer:
     return _BUILTIN
 
 
-__all__ = ["Issuer", "issuer_for"]
+__all__ = ["ExistsAlready", "Issuer", "issuer_for"]

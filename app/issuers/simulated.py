@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.errors import OutcomeUnknown, PassrailError, RateLimited, UpstreamRejected, UpstreamUnavailable
-from app.model import Change
+from app.model import Change, Mode
 
 TIMEOUT = "simulate_timeout"
 OUTCOMES: dict[str, Callable[[], PassrailError]] = {
@@ -36,13 +36,21 @@ class SimulatedIssuer:
 
     def __init__(self, external_id: str) -> None:
         self._outcome = OUTCOMES[external_id]
-        # A pass with one of the other IDs can never be made; the actions on it fail all the same.
-        self.needs_pass = external_id == TIMEOUT
 
-    def apply(self, change: Change | None, operation_id: str) -> None:
+    def apply(self, change: Change, operation_id: str) -> None:
         """Raise the outcome this issuer stands for."""
         raise self._outcome()
 
-    def reconcile(self, change: Change | None, operation_id: str) -> bool:
+    def reconcile(self, change: Change, operation_id: str) -> bool:
         """Only a timeout leaves something to find out, and it always turns out well."""
         return True
+
+
+def refusal_without_pass(mode: Mode, external_id: str | None) -> PassrailError | None:
+    """Return how an action on a pass that is not there is refused, where a magic external ID asks for it.
+
+    Only a time-out leaves a pass behind; one with another of the IDs can never be made, and must not be asked for.
+    """
+    if mode is not Mode.TEST or external_id not in OUTCOMES or external_id == TIMEOUT:
+        return None
+    return OUTCOMES[external_id]()

@@ -32,8 +32,9 @@ class Operation:
     """One request to do an action.
 
     `answer` and `problem` are JSON text; at most one is there. `lease_until` is set while it runs: afterwards the
-    process that ran it is taken for dead. `idempotency_key` is None where the caller gave none, or where a
-    refusal that changed nothing set the key free again.
+    process that ran it is taken for dead; where the outcome is unknown it is the instant of the last try. `request`
+    is what was asked for, kept while an issuer elsewhere has not settled it. `idempotency_key` is None where the
+    caller gave none, or where a refusal that changed nothing set the key free again.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Operation:
     answer: str | None = None
     problem: str | None = None
     finished_at: datetime | None = None
+    request: str | None = None
 
 
 _BY_KEY = Statement(
@@ -146,6 +148,48 @@ def rewrite_answer(connection: Connection, operation_id: str, change: Callable[[
         connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=change(answer)))
 
 
+def waiting(connection: Connection, now: datetime, since: datetime, limit: int) -> list[Operation]:
+    """Return operations without an outcome that nobody works on and that can be finished without their callers.
+
+    Args:
+        connection: to look with.
+        now: leases that end before have lapsed.
+        since: older operations are left to people.
+        limit: at most so many, oldest first.
+    """
+    query = (
+        select(operations)
+        .where(
+            operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+            operations.c.request.is_not(None),
+            or_(operations.c.lease_until.is_(None), operations.c.lease_until <= to_milliseconds(now)),
+            operations.c.created_at >= to_milliseconds(since),
+        )
+        .order_by(operations.c.id)
+        .limit(limit)
+    )
+    return [from_columns(row) for row in connection.execute(query)]
+
+
+def is_open_on(connection: Connection, pass_id: str) -> bool:
+    """Tell whether an operation on the pass has no outcome yet."""
+    query = select(operations.c.id).where(
+        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+        operations.c.pass_id == pass_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def is_creating(connection: Connection, program_id: str) -> bool:
+    """Tell whether a pass of the program is being made elsewhere at this moment."""
+    query = select(operations.c.id).where(
+        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+        operations.c.action == "create-pass",
+        operations.c.program_id == program_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def forget_before(connection: Connection, instant: datetime) -> int:
     """Drop stored answers and free the keys of at most `PURGE_CHUNK` operations older than `instant`.
 
@@ -181,6 +225,7 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         problem,
         created_at,
         finished_at,
+        request,
     ) = columns
     return Operation(
         id=operation_id,
@@ -197,6 +242,7 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         answer=answer,
         problem=problem,
         finished_at=from_milliseconds(finished_at),
+        request=request,
     )
 
 
@@ -217,4 +263,5 @@ def to_row(operation: Operation) -> dict[str, Any]:
         "problem": operation.problem,
         "created_at": to_milliseconds(operation.created_at),
         "finished_at": to_milliseconds(operation.finished_at),
+        "request": operation.request,
     }

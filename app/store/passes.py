@@ -6,31 +6,23 @@ Every query names account and mode: a pass of somebody else is not found.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    TextClause,
     and_,
     bindparam,
     insert,
-    literal,
-    or_,
     select,
-    tuple_,
     update,
 )
 
-from app.model import InstallState, Mode, Pass, Program, Status
+from app.model import InstallState, Mode, Pass, Program
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement
-from app.store.tables import NOT_ONLY_ISSUED, passes, programs
+from app.store.tables import passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -43,26 +35,25 @@ from app.store.values import (
 Found = tuple[Pass, Program]
 
 _MINE = and_(passes.c.account_id == bindparam("account_id"), passes.c.mode == bindparam("mode"))
-_WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
-_BY_ID = Statement(_WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
+WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
+_BY_ID = Statement(WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
 _BY_EXTERNAL_ID = Statement(
-    _WITH_PROGRAM.where(
+    WITH_PROGRAM.where(
         passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE
     )
     # Those that are permanently revoked keep their external ID; the one in use has 0 and comes first.
     .order_by(passes.c.deleted_at)
     .limit(1)
 )
-_BY_EMAIL = _WITH_PROGRAM.where(
+_BY_EMAIL = WITH_PROGRAM.where(
     passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
 ).order_by(passes.c.id)
-_BY_LINK_TOKEN = Statement(_WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
+_BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 _INSERT = Statement(
     insert(passes).values({column.name: bindparam(column.name) for column in passes.c if column.computed is None})
 )
-MILLISECONDS_DIGITS = 15
 
 
 @lru_cache(maxsize=256)
@@ -70,19 +61,6 @@ def _update_of(columns: tuple[str, ...]) -> Statement:
     """Return the statement that writes these columns; SQLite touches only the indexes that have one of them."""
     values: dict[str, Any] = {name: bindparam(name) for name in columns}
     return Statement(update(passes).where(passes.c.id == bindparam("pass_id")).values(values))
-
-
-@dataclass(frozen=True, slots=True)
-class PassFilter:
-    """What a list of passes is narrowed to; None means: does not matter."""
-
-    program_id: str | None = None
-    tier_id: str | None = None
-    status: Status | None = None
-    install_state: InstallState | None = None
-    email: str | None = None
-    external_id: str | None = None
-    updated_since: datetime | None = None
 
 
 def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Found | None:
@@ -101,7 +79,7 @@ def get_by_external_id(
 def get_by_email(connection: Connection, account_id: str, mode: Mode, program_id: str, email: str) -> list[Found]:
     """Return every pass of the program with this e-mail address (lower case), oldest first."""
     values = {"program_id": program_id, "email": email, "account_id": account_id, "mode": mode.value}
-    return [_found(row) for row in connection.execute(_BY_EMAIL, values)]
+    return [found_in(row) for row in connection.execute(_BY_EMAIL, values)]
 
 
 def get_by_link_token(connection: Connection, link_token: str) -> Found | None:
@@ -119,72 +97,11 @@ def lock(connection: Connection, found: Pass) -> Pass:
     return from_columns(connection.execute(_LOCK, {"id": found.id}).one())
 
 
-def page(
-    connection: Connection,
-    account_id: str,
-    mode: Mode,
-    wanted: PassFilter,
-    *,
-    now: datetime,
-    cursor: str | None,
-    limit: int,
-) -> list[Found]:
-    """Return at most `limit` passes that fit `wanted`, those after `cursor` (see `cursor_of`).
-
-    Newest first; with `updated_since` those that changed last come first, for nothing else can be read from an index.
-    """
-    conditions: list[Any] = [passes.c.account_id == account_id, passes.c.mode == mode.value, *_conditions(wanted, now)]
-    order = [passes.c.updated_at, passes.c.id] if wanted.updated_since is not None else [passes.c.id]
-    if cursor is not None:
-        conditions.append(tuple_(*order) < tuple_(*_read_cursor(cursor, len(order))))
-    query = _WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
-    return [_found(row) for row in connection.execute(query)]
-
-
-def cursor_of(shown: Pass, wanted: PassFilter) -> str:
-    """Return what continues a list after the pass."""
-    return shown.id if wanted.updated_since is None else f"{to_milliseconds(shown.updated_at)}-{shown.id}"
-
-
-def _read_cursor(cursor: str, parts: int) -> list[ColumnElement[Any]]:
-    """Give a cursor's values. One of another list, or made up, is as good as any: it stands somewhere."""
-    milliseconds, _, pass_id = cursor.partition("-") if parts > 1 else ("", "", cursor)
-    values: list[ColumnElement[Any]] = [literal(pass_id)]
-    if parts > 1:
-        is_number = milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) <= MILLISECONDS_DIGITS
-        values.insert(0, literal(int(milliseconds) if is_number else 0, BigInteger))
-    return values
-
-
-def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[bool] | TextClause]:
-    equal = {passes.c.tier_id: wanted.tier_id, passes.c.email: wanted.email, passes.c.external_id: wanted.external_id}
-    narrow = [column == value for column, value in equal.items() if value is not None]
-    yield from narrow
-    if wanted.program_id is not None:
-        # SQLite knows no better than to take the program's index; an expression keeps it to the narrower one.
-        is_narrowed = bool(narrow) or wanted.status in (Status.REVOKED, Status.REDEEMED)
-        yield (passes.c.program_id.concat("") if is_narrowed else passes.c.program_id) == wanted.program_id
-    if wanted.install_state is not None:
-        yield passes.c.install_state == wanted.install_state.value
-        if wanted.install_state is not InstallState.ISSUED:
-            yield NOT_ONLY_ISSUED  # the words of the index, or it is not used
-    if wanted.updated_since is not None:
-        yield passes.c.updated_at >= to_milliseconds(wanted.updated_since)
-    if wanted.status is not None:
-        yield from _has_status(wanted.status, now)
-
-
-def _has_status(status: Status, now: datetime) -> Iterator[ColumnElement[bool]]:
-    """`Pass.status` said in SQL; a test holds the two against each other."""
-    match status:
-        case Status.REVOKED | Status.REDEEMED:
-            yield passes.c.closed_by == status.value
-        case Status.EXPIRED:
-            yield passes.c.closed_by == "nothing"
-            yield passes.c.expires_at <= to_milliseconds(now)
-        case Status.ACTIVE:
-            yield passes.c.closed_by == "nothing"
-            yield or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
+def get_by_upstream_id(connection: Connection, program_id: str, upstream_id: str) -> Pass | None:
+    """Return the program's pass of which this is the issuer's ID."""
+    query = select(passes).where(passes.c.program_id == program_id, passes.c.upstream_id == upstream_id)
+    row = connection.execute(query).first()
+    return None if row is None else from_columns(row)
 
 
 def add(connection: Connection, new: Pass) -> None:
@@ -206,10 +123,11 @@ def save(connection: Connection, before: Pass, after: Pass) -> None:
 
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
     row = query.first(connection, values)
-    return None if row is None else _found(row)
+    return None if row is None else found_in(row)
 
 
-def _found(row: Sequence[Any]) -> Found:
+def found_in(row: Sequence[Any]) -> Found:
+    """Make pass and program from a row of `WITH_PROGRAM`."""
     return from_columns(row[:_COLUMNS]), program_from_columns(tuple(row[_COLUMNS:]))
 
 
@@ -237,6 +155,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         deleted_at,
         created_at,
         updated_at,
+        upstream_id,
         _closed_by,
     ) = columns
     return Pass(
@@ -261,7 +180,13 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         redeemed_at=from_milliseconds(redeemed_at),
         revoked_at=from_milliseconds(revoked_at),
         deleted_at=from_milliseconds(deleted_at or None),
+        upstream_id=upstream_id,
     )
+
+
+def from_row(row: Mapping[str, Any]) -> Pass:
+    """Make the value from what `to_row` made."""
+    return from_columns((*row.values(), None))
 
 
 def to_row(value: Pass) -> dict[str, Any]:
@@ -288,4 +213,5 @@ def to_row(value: Pass) -> dict[str, Any]:
         "deleted_at": to_milliseconds(value.deleted_at) or 0,
         "created_at": to_milliseconds(value.created_at),
         "updated_at": to_milliseconds(value.updated_at),
+        "upstream_id": value.upstream_id,
     }

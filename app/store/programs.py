@@ -50,6 +50,15 @@ def page(
     return [from_columns(tuple(row)) for row in connection.execute(query.order_by(programs.c.id.desc()).limit(limit))]
 
 
+def drafts(connection: Connection, account_id: str, mode: Mode) -> list[str]:
+    """Return the names of the programs that an issuer elsewhere has as drafts, in their order."""
+    query = select(programs).where(
+        programs.c.account_id == account_id, programs.c.mode == mode.value, programs.c.upstream_id.is_not(None)
+    )
+    found = [from_columns(tuple(row)) for row in connection.execute(query.order_by(programs.c.name))]
+    return [program.name for program in found if program.upstream.get("is_draft")]
+
+
 def add(connection: Connection, program: Program) -> None:
     """Insert the program."""
     connection.execute(insert(programs), to_row(program))
@@ -92,6 +101,8 @@ def from_columns(columns: tuple[Any, ...]) -> Program:
         terms,
         created_at,
         updated_at,
+        upstream_id,
+        upstream,
     ) = columns
     return Program(
         id=program_id,
@@ -107,6 +118,8 @@ def from_columns(columns: tuple[Any, ...]) -> Program:
         terms=terms,
         created_at=instant(created_at),
         updated_at=instant(updated_at),
+        upstream_id=upstream_id,
+        upstream=json.loads(upstream) if upstream else {},
     )
 
 
@@ -134,4 +147,6 @@ def to_row(program: Program) -> dict[str, Any]:
         "terms": program.terms,
         "created_at": to_milliseconds(program.created_at),
         "updated_at": to_milliseconds(program.updated_at),
+        "upstream_id": program.upstream_id,
+        "upstream": to_json(dict(program.upstream)) if program.upstream else None,
     }

@@ -56,9 +56,14 @@ programs = Table(
     Column("terms", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # What an issuer elsewhere calls it, and what it says of it beyond the columns above (JSON).
+    Column("upstream_id", String(64)),
+    Column("upstream", Text),
 )
 Index("ix_programs_world", programs.c.account_id, programs.c.mode, programs.c.id)
 Index("uq_programs_name", programs.c.account_id, programs.c.mode, programs.c.name, unique=True)
+# NULL for programs of our own, and two NULLs are never equal.
+Index("uq_programs_upstream", programs.c.account_id, programs.c.mode, programs.c.upstream_id, unique=True)
 
 CLOSED_BY = (
     "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN redeemed_at IS NOT NULL THEN 'redeemed' ELSE 'nothing' END"
@@ -89,12 +94,23 @@ passes = Table(
     Column("deleted_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("upstream_id", String(64)),
     # What ended the pass, if something did: lists by status are read from its index. The database works it out.
     Column("closed_by", String(8), Computed(CLOSED_BY, persisted=True)),
 )
 # One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
 # revoked pass keeps its external ID for the record and sets it free for a new one.
 Index("uq_passes_external_id", passes.c.program_id, passes.c.external_id, passes.c.deleted_at, unique=True)
+# One pass for one record of an issuer elsewhere, whoever finds it first.
+ELSEWHERE = text("upstream_id IS NOT NULL")
+Index(
+    "uq_passes_upstream",
+    passes.c.program_id,
+    passes.c.upstream_id,
+    unique=True,
+    sqlite_where=ELSEWHERE,
+    postgresql_where=ELSEWHERE,
+)
 # One index for each filter of GET /v1/passes; all end in the ID, so that a page is read in its order. Without
 # statistics SQLite takes the index with the most equal columns, and between equals the partial one.
 Index("ix_passes_world", passes.c.account_id, passes.c.mode, passes.c.id)
@@ -142,6 +158,8 @@ operations = Table(
     Column("problem", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    # What was asked for (JSON), so that an operation at an issuer elsewhere can be finished without its caller.
+    Column("request", Text),
 )
 Index(
     "uq_operations_key",
@@ -171,3 +189,55 @@ events = Table(
 )
 Index("ix_events_world", events.c.account_id, events.c.mode, events.c.id)
 Index("ix_events_pass", events.c.pass_id, events.c.id)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("mode", String(4), primary_key=True),
+    Column("issuer", String(20), nullable=False),
+    Column("region", String(20), nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("pass_url", Text, nullable=False),
+    # Sealed by `accounts/vault.py` for exactly this row.
+    Column("credentials", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("connected_at", BigInteger, nullable=False),
+    Column("last_worked_at", BigInteger, nullable=False),
+    Column("last_problem", Text),
+    # When the programs were last read from the issuer.
+    Column("refreshed_at", BigInteger),
+)
+
+sinks = Table(
+    "sinks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("program_id", ForeignKey("programs.id"), nullable=False),
+    # SHA-256 of the token in the address; the address itself is known to the issuer only.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("protocol", String(30), nullable=False),
+    Column("upstream_id", String(64)),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("uq_sinks_program", sinks.c.program_id, unique=True)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("sink_id", String(40), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("note", Text),
+)
+WAITING = text("done_at IS NULL")
+# Of one hint only one waits: it is read again after it came, whatever else came meanwhile.
+Index("uq_inbox_waiting", inbox.c.sink_id, inbox.c.digest, unique=True, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("ix_inbox_received", inbox.c.received_at)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Response
+from typing import cast
 
+from flask import Response, redirect
+
+from app.links import upstream_url
 from app.service import current_service
 from app.web.card import make_card
 from app.web.colors import readable_colors
@@ -18,6 +21,8 @@ def show(token: str) -> Response:
     if found is None:
         return not_found_page()
     shown, program = found
+    if (elsewhere := upstream_url(shown, program)) is not None:
+        return keep_private(cast(Response, redirect(elsewhere)))
     card = make_card(shown, program, current_service().clock())
     colors = readable_colors(program.colors)
     # The colours are in the stylesheet's address, so that it may be kept and still follows a change of them.

@@ -7,7 +7,7 @@ import io
 import segno
 from flask import Response
 
-from app.links import pass_url
+from app.links import page_url
 from app.service import current_service
 from app.web.lookup import find
 from app.web.pages import keep_private, not_found_page
@@ -31,9 +31,10 @@ def png(token: str) -> Response:
 
 
 def _image(token: str, form: str, mimetype: str) -> Response:
-    if find(token) is None:
+    found = find(token)
+    if found is None:
         return not_found_page()
-    address = pass_url(current_service().settings.public_url, token)
+    address = page_url(*found, current_service().settings.public_url)
     image = io.BytesIO()
     code = segno.make(address, error="m", micro=False)
     code.save(image, kind=form, scale=10, border=_QUIET_ZONE, light="#ffffff")

@@ -121,7 +121,7 @@ def test_an_unexpected_failure_is_a_problem_without_details(world: World, monkey
     def broken(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("secret details")
 
-    monkeypatch.setattr("app.api.passes.passes.page", broken)
+    monkeypatch.setattr("app.api.passes.pass_lists.page", broken)
     answer = world.get("/v1/passes")
     assert code_of(answer) == (500, "internal")
     assert "secret" not in answer.text

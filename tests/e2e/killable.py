@@ -28,10 +28,12 @@ from flask import Flask
 from sqlalchemy import Connection
 
 from app import create_app
-from app.actions import operation
+from app.actions import operation, request, stepwise
 from app.clock import system_clock
 from app.events import outbox
 from app.issuers import Issuer
+from app.issuers.passkit.issuer import PassKitIssuer
+from app.issuers.passkit.transport import Upstream
 from app.model import Change, Mode
 from app.service import Service
 from app.store import operations, passes
@@ -80,11 +82,9 @@ class RemoteIssuer:
 
     name = "builtin"
     is_local = False
-    needs_pass = True
 
-    def apply(self, change: Change | None, operation_id: str) -> None:
+    def apply(self, change: Change, operation_id: str) -> None:
         """Have the effect, between two seams."""
-        assert change is not None
         reach("effect:before")
         file = os.open(_folder() / "ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
@@ -93,7 +93,7 @@ class RemoteIssuer:
             os.close(file)
         reach("effect:after")
 
-    def reconcile(self, change: Change | None, operation_id: str) -> bool:
+    def reconcile(self, change: Change, operation_id: str) -> bool:
         """Look whether the effect is there."""
         try:
             lines = (_folder() / "ledger").read_text().splitlines()
@@ -119,6 +119,7 @@ class Own:
         with self._one_at_a_time:
             if self._process != os.getpid():
                 Store.__init__(self._service.store, self._service.settings)
+                Upstream.__init__(self._service.upstream, clock=self._service.clock)
                 self._process = os.getpid()
 
 
@@ -156,14 +157,15 @@ def put_seams() -> None:
         (operations, "save", "operation"),
     ):
         setattr(module, name, _between_seams(getattr(module, name), seam))
-    real: Callable[[Mode, str | None], Issuer] = getattr(operation, "issuer_for")  # noqa: B009 - imported there, not exported
+    setattr(PassKitIssuer, "apply", _between_seams(PassKitIssuer.apply, "effect"))  # noqa: B010
+    real: Callable[[Mode, str | None], Issuer] = getattr(request, "issuer_for")  # noqa: B009 - imported there, not exported
 
     def issuer_for(mode: Mode, external_id: str | None) -> Issuer:
         if external_id is not None and external_id.startswith(REMOTE):
             return RemoteIssuer()
         return real(mode, external_id)
 
-    setattr(operation, "issuer_for", issuer_for)  # noqa: B010
+    setattr(request, "issuer_for", issuer_for)  # noqa: B010
 
 
 def plant(fault: str) -> None:
@@ -187,7 +189,8 @@ def _forget_keys() -> None:
     """Every request is new: what the whole runner is there to prevent."""
     from dataclasses import replace
 
-    setattr(operation, "_earlier", lambda *_: None)  # noqa: B010
+    for way in (operation, stepwise):
+        setattr(way, "earlier_one", lambda *_: None)  # noqa: B010
     add = operations.add
     setattr(operations, "add", lambda connection, row: add(connection, replace(row, idempotency_key=None)))  # noqa: B010
 

@@ -238,7 +238,7 @@ def procfile_server(folder: Path, database_url: str) -> Iterator[Stage]:
 
 
 @contextmanager
-def killable_server(folder: Path, database_url: str = "", plant: str = "") -> Iterator[Stage]:
+def killable_server(folder: Path, database_url: str = "", plant: str = "", **settings: str) -> Iterator[Stage]:
     """Run `killable.py` under gunicorn, whose master replaces the processes that are killed."""
     stage, environment = _set_up(folder, database_url)
     environment |= {
@@ -247,6 +247,7 @@ def killable_server(folder: Path, database_url: str = "", plant: str = "") -> It
         "LEASE_SECONDS": str(LEASE_SECONDS),
         "WEB_CONCURRENCY": str(WORKERS_TO_KILL),
         "LOG_LEVEL": "ERROR",
+        **settings,
     }
     command = [sys.executable, "-m", "gunicorn", "--config", "python:app.gunicorn_conf", "--preload"]
     log = folder / "log"

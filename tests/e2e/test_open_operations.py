@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app.actions import operation
+from app.actions import request
 from app.errors import OutcomeUnknown, UpstreamUnavailable
 from app.model import Change
 from app.store import passes
@@ -31,17 +31,16 @@ class FakeIssuer:
 
     name = "builtin"
     is_local = False
-    needs_pass = True
     applied: list[str] = field(default_factory=list)
     reconciled: list[str] = field(default_factory=list)
     on_apply: Callable[[], None] = lambda: None
     on_reconcile: Callable[[], bool] = lambda: True
 
-    def apply(self, change: Change | None, operation_id: str) -> None:
+    def apply(self, change: Change, operation_id: str) -> None:
         self.applied.append(operation_id)
         self.on_apply()
 
-    def reconcile(self, change: Change | None, operation_id: str) -> bool:
+    def reconcile(self, change: Change, operation_id: str) -> bool:
         self.reconciled.append(operation_id)
         return self.on_reconcile()
 
@@ -66,7 +65,7 @@ def issuer(any_world: World, monkeypatch: pytest.MonkeyPatch) -> FakeIssuer:
     """All passes live at this one, from the first pass of the test on."""
     any_world.make_pass(external_id="customer-501")
     fake = FakeIssuer()
-    monkeypatch.setattr(operation, "issuer_for", lambda mode, external_id: fake)
+    monkeypatch.setattr(request, "issuer_for", lambda mode, external_id: fake)
     return fake
 
 

@@ -23,7 +23,8 @@ def test_the_actions_together_write_every_type_of_event(world: World) -> None:
     done(world, "revoke-pass", member)
     done(world, "reinstate-pass", member)
     written = {event["type"] for event in world.events()}
-    assert written == set(DESCRIPTIONS)
+    told_by_issuers = {"pass.installed", "pass.uninstalled", "pass.expired"}  # tests/passkit/test_webhooks.py
+    assert written == set(DESCRIPTIONS) - told_by_issuers
     assert len(written) == len(ACTIONS)
 
 

@@ -9,8 +9,8 @@ from itertools import product
 from random import Random
 
 from app.model import InstallState, Mode, Pass, Status
-from app.store import passes
-from app.store.passes import PassFilter
+from app.store import pass_lists, passes
+from app.store.pass_lists import PassFilter
 from tests.store.test_passes import NOW, new_pass
 from tests.world import BRONZE, GOLD, MEMBERSHIP, World
 
@@ -32,7 +32,7 @@ def page(
     world: World, wanted: PassFilter, *, now: datetime = NOW, before: str | None = None, limit: int = 1000
 ) -> list[Pass]:
     with world.service.store.read() as connection:
-        found = passes.page(connection, world.account.id, Mode.TEST, wanted, now=now, cursor=before, limit=limit)
+        found = pass_lists.page(connection, world.account.id, Mode.TEST, wanted, now=now, cursor=before, limit=limit)
     return [one for one, _ in found]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import identifiers
 from app.model import POINTS_MAX, InstallState, Mode, Pass
-from app.store import passes
+from app.store import pass_lists, passes
 from app.store.values import from_milliseconds, to_milliseconds
 from tests.world import GOLD, MEMBERSHIP, World
 
@@ -50,6 +50,7 @@ def full_pass(world: World) -> Pass:
         revoked_at=NOW + timedelta(milliseconds=2),
         deleted_at=NOW + timedelta(milliseconds=3),
         updated_at=NOW + timedelta(milliseconds=4),
+        upstream_id="20tDNDWjawWwnqygGvFhL1",
     )
 
 
@@ -74,8 +75,8 @@ def test_a_pass_comes_out_as_it_went_in(any_world: World) -> None:
 
 def test_a_pass_that_is_saved_is_as_it_was_saved(any_world: World) -> None:
     before = new_pass(any_world)
-    same = {"id": before.id, "link_token": before.link_token, "external_id": before.external_id}
-    after = replace(full_pass(any_world), **same)  # type: ignore[arg-type]
+    same = {name: getattr(before, name) for name in ("id", "link_token", "external_id", "upstream_id")}
+    after = replace(full_pass(any_world), **same)
     with any_world.service.store.write() as connection:
         passes.add(connection, before)
         passes.add(connection, other := new_pass(any_world))
@@ -159,8 +160,8 @@ def test_a_pass_belongs_to_one_account_and_mode(any_world: World) -> None:
             by_id = passes.get(connection, account_id, mode, one.id)
             by_external_id = passes.get_by_external_id(connection, account_id, mode, MEMBERSHIP, "customer-501")
             by_email = passes.get_by_email(connection, account_id, mode, MEMBERSHIP, "ada@example.com")
-            wanted = passes.PassFilter()
-            page = passes.page(connection, account_id, mode, wanted, now=NOW, cursor=None, limit=10)
+            wanted = pass_lists.PassFilter()
+            page = pass_lists.page(connection, account_id, mode, wanted, now=NOW, cursor=None, limit=10)
             assert [by_id is not None, by_external_id is not None, bool(by_email), bool(page)] == [mine] * 4
 
 

@@ -10,11 +10,10 @@ class BuiltinIssuer:
 
     name = "builtin"
     is_local = True
-    needs_pass = True
 
-    def apply(self, change: Change | None, operation_id: str) -> None:
+    def apply(self, change: Change, operation_id: str) -> None:
         """Nothing is left to do beyond writing the record, which the operation's transaction does."""
 
-    def reconcile(self, change: Change | None, operation_id: str) -> bool:
+    def reconcile(self, change: Change, operation_id: str) -> bool:
         """Never in doubt: effect and operation are one transaction, and both are there or neither is."""
         return False

@@ -1,0 +1,166 @@
+"""Connections: which issuer elsewhere an account's passes of a mode live at, and the credentials for it, sealed.
+
+The credentials are opened only where a request to the issuer is made. No value of this module shows them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from app.accounts.vault import Place, Vault
+from app.clock import to_text
+from app.model import Mode
+from app.store.tables import connections
+from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerConnection:
+    """One account's way to an issuer elsewhere, in one mode.
+
+    `base_url` is where its API is, `pass_url` where its pass pages are. `last_problem` says why it does not work, None
+    while it does: `{"code", "detail", "at"}`. `refreshed_at` is when its programs were last read.
+    """
+
+    account_id: str
+    mode: Mode
+    issuer: str
+    region: str
+    base_url: str
+    pass_url: str
+    sealed: str = field(repr=False)
+    company: str
+    username: str = field(repr=False)
+    connected_at: datetime
+    last_worked_at: datetime
+    last_problem: Mapping[str, str] | None = None
+    refreshed_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What its requests have in common: slots and the learned clock."""
+        return f"{self.account_id}/{self.mode.value}"
+
+    def secrets(self, vault: Vault) -> dict[str, str]:
+        """Open the credentials.
+
+        Raises:
+            app.accounts.vault.VaultError: they were sealed with another key or for another row.
+        """
+        opened: dict[str, str] = json.loads(vault.open(self.sealed, place_of(self.account_id, self.mode)))
+        return opened
+
+
+def place_of(account_id: str, mode: Mode) -> Place:
+    """Return the place that the credentials are sealed for."""
+    return Place(account_id, "connections", "credentials", mode.value)
+
+
+def seal(vault: Vault, account_id: str, mode: Mode, secrets: Mapping[str, str]) -> str:
+    """Seal credentials for their row."""
+    return vault.seal(json.dumps(dict(secrets)), place_of(account_id, mode))
+
+
+def get(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection | None:
+    """Return the account's connection in this mode."""
+    query = select(connections).where(connections.c.account_id == account_id, connections.c.mode == mode.value)
+    row = connection.execute(query).first()
+    return None if row is None else _from_columns(row)
+
+
+def list_all(connection: Connection) -> list[IssuerConnection]:
+    """Return the connections of all accounts."""
+    return [_from_columns(row) for row in connection.execute(select(connections).order_by(connections.c.account_id))]
+
+
+def put(connection: Connection, one: IssuerConnection) -> None:
+    """Write the connection; one that was there before is gone."""
+    forget(connection, one.account_id, one.mode)
+    connection.execute(insert(connections), _to_row(one))
+
+
+def forget(connection: Connection, account_id: str, mode: Mode) -> bool:
+    """Delete the connection with its credentials; say whether there was one."""
+    return connection.execute(_only(delete(connections), account_id, mode)).rowcount == 1
+
+
+def note_worked(connection: Connection, account_id: str, mode: Mode, now: datetime) -> None:
+    """Write down that the issuer took our credentials."""
+    values = {"last_worked_at": to_milliseconds(now), "last_problem": None}
+    connection.execute(_only(update(connections), account_id, mode).values(values))
+
+
+def note_problem(connection: Connection, account_id: str, mode: Mode, code: str, detail: str, now: datetime) -> None:
+    """Write down why the connection does not work."""
+    problem = to_json({"code": code, "detail": detail, "at": to_text(now)})
+    connection.execute(_only(update(connections), account_id, mode).values(last_problem=problem))
+
+
+def note_refreshed(connection: Connection, account_id: str, mode: Mode, now: datetime) -> None:
+    """Write down that the programs were read."""
+    connection.execute(_only(update(connections), account_id, mode).values(refreshed_at=to_milliseconds(now)))
+
+
+def reseal_all(connection: Connection, vault: Vault) -> int:
+    """Seal every row's credentials with the vault's first key; return how many were sealed with another.
+
+    Raises:
+        app.accounts.vault.VaultError: a row cannot be opened; nothing was changed then.
+    """
+    changed = 0
+    for row in connection.execute(select(connections)).all():
+        one = _from_columns(row)
+        if vault.is_current(one.sealed):
+            continue
+        sealed = vault.reseal(one.sealed, place_of(one.account_id, one.mode))
+        connection.execute(_only(update(connections), one.account_id, one.mode).values(credentials=sealed))
+        changed += 1
+    return changed
+
+
+def _only(statement: Any, account_id: str, mode: Mode) -> Any:
+    return statement.where(connections.c.account_id == account_id, connections.c.mode == mode.value)
+
+
+def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
+    account_id, mode, issuer, region, base_url, pass_url, sealed, company, username, *rest = columns
+    connected_at, last_worked_at, last_problem, refreshed_at = rest
+    return IssuerConnection(
+        account_id=account_id,
+        mode=Mode(mode),
+        issuer=issuer,
+        region=region,
+        base_url=base_url,
+        pass_url=pass_url,
+        sealed=sealed,
+        company=company,
+        username=username,
+        connected_at=instant(connected_at),
+        last_worked_at=instant(last_worked_at),
+        last_problem=json.loads(last_problem) if last_problem else None,
+        refreshed_at=from_milliseconds(refreshed_at),
+    )
+
+
+def _to_row(one: IssuerConnection) -> dict[str, Any]:
+    return {
+        "account_id": one.account_id,
+        "mode": one.mode.value,
+        "issuer": one.issuer,
+        "region": one.region,
+        "base_url": one.base_url,
+        "pass_url": one.pass_url,
+        "credentials": one.sealed,
+        "company": one.company,
+        "username": one.username,
+        "connected_at": to_milliseconds(one.connected_at),
+        "last_worked_at": to_milliseconds(one.last_worked_at),
+        "last_problem": to_json(dict(one.last_problem)) if one.last_problem else None,
+        "refreshed_at": to_milliseconds(one.refreshed_at),
+    }

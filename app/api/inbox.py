@@ -1,0 +1,49 @@
+"""`/in/passkit/<token>`: where PassKit's webhooks arrive. Kept as they are, answered at once, looked into later.
+
+How PassKit signs them is not known, so nothing in them is believed: the token in the address lets them in, and the pass
+they name is read again. Different events come by different methods.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, request
+
+from app.errors import MethodNotAllowed, NotFound, PayloadTooLarge
+from app.service import current_service
+from app.store import inbox
+from app.upstream import INBOX_PATH
+
+MAX_BYTES = 256 * 1024
+METHODS = ("POST", "PUT", "DELETE")
+
+
+def init_app(app: Flask) -> None:
+    """Add the route. It is not part of the described API: nobody but the issuer calls it."""
+    blueprint = Blueprint("inbox", __name__)
+    blueprint.add_url_rule(f"{INBOX_PATH}<token>", view_func=receive, methods=METHODS)
+    app.register_blueprint(blueprint)
+
+
+def receive(token: str) -> Response:
+    """Keep what came and answer 204.
+
+    Raises:
+        NotFound: the token is nobody's.
+        PayloadTooLarge: it is larger than 256 kB.
+    """
+    if request.method not in METHODS:
+        raise MethodNotAllowed()
+    service = current_service()
+    request.max_content_length = MAX_BYTES
+    if (request.content_length or 0) > MAX_BYTES:
+        raise PayloadTooLarge("A webhook may have 256 kB.")
+    with service.store.read() as connection:
+        sink = inbox.find_sink(connection, token)
+    if sink is None:
+        raise NotFound("There is nothing at this address.")
+    body = request.get_data().decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    with service.store.write() as connection:
+        hint_id = inbox.put(connection, sink, request.method, body, service.clock())
+    if hint_id is not None:
+        service.post("read_inbox", hint_id)
+    return Response(status=204)

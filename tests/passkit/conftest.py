@@ -1,0 +1,117 @@
+"""A world whose demo account is connected to a fake PassKit over HTTP, which checks every request it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import upstream
+from app.model import Mode
+from tests.contract.passkit_descriptors import Descriptors
+from tests.fakes.passkit import FakePassKit, seed
+from tests.world import World, make_world
+
+VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
+PASS_URL = "https://pub1.pskt.io"
+
+
+@dataclass
+class Joined:
+    """The world and the PassKit it is connected to; `programs` are ours, by kind."""
+
+    world: World
+    fake: FakePassKit
+    programs: dict[str, dict[str, Any]]
+
+    def act(self, action: str, body: dict[str, Any], **options: Any) -> Any:
+        """POST an action."""
+        return self.world.act(action, body, **options)
+
+    def make(self, kind: str = "membership", **values: Any) -> dict[str, Any]:
+        """Create a pass at PassKit and return the answer."""
+        return self.world.make_pass(self.programs[kind]["id"], **values)
+
+    def program_id(self, kind: str = "membership") -> str:
+        """Return the ID of our program of this kind."""
+        return str(self.programs[kind]["id"])
+
+    def record(self, answer: dict[str, Any]) -> Any:
+        """Return a pass as PassKit has it."""
+        return self.fake.record(upstream_id(answer))
+
+    def routes(self) -> list[str]:
+        """Return what was asked of PassKit since the last look."""
+        asked = [one.route for one in self.fake.requests]
+        self.fake.recording.requests.clear()
+        return asked
+
+
+def upstream_id(answer: dict[str, Any]) -> str:
+    """Return PassKit's ID of a pass, which stands in its address."""
+    return str(answer["pass_url"].rsplit("/", 1)[1])
+
+
+@pytest.fixture(scope="session")
+def descriptors() -> Descriptors:
+    """PassKit's own description of its API."""
+    return Descriptors()
+
+
+def target_of(fake: FakePassKit, **other: str) -> upstream.Target:
+    """Return where and how to connect to the fake."""
+    secrets = {"api_key": fake.credentials.key, "secret": fake.credentials.secret, **other}
+    return upstream.Target("pub1", secrets, base_url=fake.url, pass_url=PASS_URL)
+
+
+def join(world: World, fake: FakePassKit) -> Joined:
+    """Connect the demo account's test mode to the fake."""
+    upstream.connect(world.service, world.account.id, Mode.TEST, target_of(fake))
+    listed = world.get("/v1/programs").get_json()["data"]
+    return Joined(world, fake, {one["kind"]: one for one in listed if one["issuer"] == "passkit"})
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[World]:
+    """A world with keys for a vault and no connection."""
+    made = make_world(tmp_path / "data", vault_keys=VAULT_KEYS)
+    yield made
+    made.service.store.close()
+    made.service.upstream.wire.close()
+
+
+@pytest.fixture
+def fake(lonely: World, descriptors: Descriptors) -> Iterator[FakePassKit]:
+    """A PassKit that a wrong request fails the test of."""
+    with FakePassKit(lonely.clock, seed.demo, contract=descriptors).running() as running:
+        running.switches.hold_deliveries = True  # the service has no address on the network here
+        yield running
+
+
+@pytest.fixture
+def joined(lonely: World, fake: FakePassKit) -> Joined:
+    """The two connected; what connecting asked is forgotten."""
+    made = join(lonely, fake)
+    fake.recording.requests.clear()
+    return made
+
+
+# Fault -> action -> what came of it first; filled by `test_fault_matrix.py`, printed at the end.
+MATRIX: dict[str, dict[str, str]] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the fault matrix, also when everything is well."""
+    if not MATRIX:
+        return
+    actions = list(dict.fromkeys(action for row in MATRIX.values() for action in row))
+    terminalreporter.section("PassKit fault matrix: the first answer; the repeat then ended correctly")
+    terminalreporter.write_line(" " * 18 + "".join(f"  {action:>16}" for action in actions))
+    for fault, row in MATRIX.items():
+        cells = "".join(f"  {row.get(action, '-').removeprefix('upstream-')[:16]:>16}" for action in actions)
+        terminalreporter.write_line(f"{fault:<18}{cells}")
+    every = [cell for row in MATRIX.values() for cell in row.values()]
+    terminalreporter.write_line(f"{sum(cell != 'wrong' for cell in every)} of {len(every)} right")
