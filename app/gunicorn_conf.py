@@ -73,7 +73,7 @@ timeout = 60
 graceful_timeout = 25  # container platforms kill 30 seconds after they asked to stop
 keepalive = 75  # longer than the usual 60 seconds of a load balancer, which would else meet closed connections
 
-limit_request_line = 4094
+limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import connections
 from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, VaultError
-from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused, ValidationFailed
+from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused
 from app.issuers.passkit import programs as passkit_programs
 from app.issuers.passkit import sinks
 from app.issuers.passkit.connecting import make_credentials, prove
@@ -79,7 +79,7 @@ def transport_of(service: Service, one: IssuerConnection) -> Transport:
     """
     try:
         secrets = one.secrets(_vault(service))
-    except (VaultError, ValidationFailed) as error:
+    except (VaultError, NotApplicable) as error:
         _log.error("credentials cannot be opened", extra={"why": str(error)})
         raise UpstreamCredentialsRefused(
             "The credentials of this connection cannot be opened: VAULT_KEYS of the service lacks the key they were "
@@ -92,7 +92,7 @@ def transport_of(service: Service, one: IssuerConnection) -> Transport:
 
 def _vault(service: Service) -> Vault:
     if service.vault is None:
-        raise ValidationFailed(
+        raise NotApplicable(
             "This service has no keys to keep credentials with. Whoever runs it makes one with 'passrail vault "
             "new-key' and puts it into the setting VAULT_KEYS."
         )
@@ -103,7 +103,8 @@ def connect(service: Service, account_id: str, mode: Mode, target: Target) -> Is
     """Prove the credentials, keep them sealed, and read the programs. Nothing is kept of credentials that fail.
 
     Raises:
-        ValidationFailed: something is missing, or the service has no VAULT_KEYS.
+        ValidationFailed: something is missing.
+        NotApplicable: the service has no VAULT_KEYS.
         UpstreamCredentialsRefused: PassKit does not take them.
         UpstreamUnavailable, RateLimited: PassKit cannot be asked now.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Response
 from marshmallow import ValidationError, validates_schema
@@ -22,11 +22,40 @@ from app.service import current_service
 from app.store import programs
 
 SECRET_MAX = 4000
-PASSKIT_ADDRESS = re.compile(r"https://api\.(?P<region>[a-z]+[0-9]{1,3})\.passkit\.io/?")
+ADDRESS_PATTERN = r"https://api\.([a-z]{1,10}[0-9]{1,3})\.passkit\.io/?"
+PASSKIT_ADDRESS = re.compile(ADDRESS_PATTERN)
+
+
+class Address(Text):
+    """An address of PassKit's own: with any other, everybody could have this service call any host."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**super().json_schema(), "pattern": f"^{ADDRESS_PATTERN}$"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not PASSKIT_ADDRESS.fullmatch(text):
+            raise ValidationError("Give it as PassKit shows it, such as https://api.pub1.passkit.io.")
+        return text
 
 
 class IssuerInput(Base):
     """What connects an account to an issuer elsewhere."""
+
+    json_schema_extra: ClassVar[dict[str, Any]] = {
+        "allOf": [
+            {"oneOf": [{"required": ["region"]}, {"required": ["base_url"]}]},
+            {
+                "oneOf": [
+                    {"required": ["api_key", "api_secret"], "not": {"required": ["long_lived_token"]}},
+                    {
+                        "required": ["long_lived_token"],
+                        "not": {"anyOf": [{"required": ["api_key"]}, {"required": ["api_secret"]}]},
+                    },
+                ]
+            },
+        ]
+    }
 
     issuer = Choice("Issuer", "Where the passes shall live.", choices=("passkit",), required=True, example="passkit")
     region = Choice(
@@ -36,7 +65,7 @@ class IssuerInput(Base):
         choices=("pub1", "pub2"),
         example="pub1",
     )
-    base_url = Text(
+    base_url = Address(
         "REST Prefix",
         "Instead of the region: the address that PassKit's Developer Tools show, such as https://api.pub1.passkit.io.",
         max_length=100,
@@ -44,16 +73,14 @@ class IssuerInput(Base):
     api_key = Text("API Key", "From app.passkit.com, Developer Tools, REST credentials.", max_length=200, example="key")
     api_secret = Text("API Secret", "Belongs to the API key.", max_length=SECRET_MAX, example="secret")
     long_lived_token = Text(
-        "Long-lived Token", "Instead of key and secret; PassKit advises against it.", max_length=SECRET_MAX
+        "Long-Lived Token", "Instead of key and secret; PassKit advises against it.", max_length=SECRET_MAX
     )
 
     @validates_schema
     def region_or_address(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """One of the two; and an address of PassKit's own, or anybody could have this service call any host."""
+        """One of the two says where to call."""
         if ("region" in data) == ("base_url" in data):
             raise ValidationError({"region": ["Give either region or base_url."]})
-        if "base_url" in data and not PASSKIT_ADDRESS.fullmatch(data["base_url"]):
-            raise ValidationError({"base_url": ["Must be as PassKit shows it: https://api.pub1.passkit.io."]})
 
     @validates_schema
     def key_or_token(self, data: Mapping[str, Any], **kwargs: Any) -> None:
@@ -133,7 +160,11 @@ def blueprints() -> list[Blueprint]:
     @blueprint.arguments(ISSUER_INPUT, example=INPUT_EXAMPLE)
     @blueprint.answers(ISSUER, EXAMPLE, description="The connection.")
     @blueprint.raises(
-        errors.UpstreamCredentialsRefused, errors.UpstreamUnavailable, errors.UpstreamRejected, errors.OutcomeUnknown
+        errors.NotApplicable,
+        errors.UpstreamCredentialsRefused,
+        errors.UpstreamUnavailable,
+        errors.UpstreamRejected,
+        errors.OutcomeUnknown,
     )
     def connect_issuer(caller: Caller, data: dict[str, Any]) -> Response:
         made = upstream.connect(current_service(), caller.account_id, caller.mode, _target(data))
@@ -160,7 +191,7 @@ def _target(data: Mapping[str, Any]) -> upstream.Target:
         return upstream.Target(data["region"], _secrets(data))
     address = PASSKIT_ADDRESS.fullmatch(data["base_url"])
     assert address is not None
-    region = address["region"]
+    region = address[1]
     return upstream.Target(region, _secrets(data), f"https://api.{region}.passkit.io", f"https://{region}.pskt.io")
 
 

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.actions import ACTIONS
 from tests.contract.document import Operation
+from tests.fakes.passkit import Credentials
 from tests.world import COUPON, GOLD, MEMBERSHIP, World
 
 Holder = dict[str, Any]
@@ -30,6 +31,13 @@ MORE: dict[str, dict[str, Any]] = {
     "update_pass": {"phone": "+44 20 7946 0001"},
     "update_points": {"change": "add", "points": 25},
     "change_tier": {"tier_id": GOLD},
+}
+# What the fake PassKit of the fixtures takes.
+CONNECTION = {
+    "issuer": "passkit",
+    "region": "pub1",
+    "api_key": Credentials().key,
+    "api_secret": Credentials().secret,
 }
 
 
@@ -129,6 +137,9 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "get_operation": _get("/v1/operations/{operation_id}"),
     "list_events": _get("/v1/events"),
     "get_me": _get("/v1/me"),
+    "get_issuer": _get("/v1/issuer"),
+    "connect_issuer": lambda world: Call("PUT", "/v1/issuer", CONNECTION),
+    "forget_issuer": lambda world: Call("DELETE", "/v1/issuer"),
 }
 
 

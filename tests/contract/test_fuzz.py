@@ -24,7 +24,9 @@ EXAMPLES = int(os.environ.get("PASSRAIL_FUZZ_EXAMPLES", "100"))
 SEED = int(os.environ.get("PASSRAIL_FUZZ_SEED", "20261120"))
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # The only request there is: nothing can be chosen in it.
-WITHOUT_INPUT = {"get_me"}
+WITHOUT_INPUT = {"get_me", "get_issuer", "forget_issuer"}
+# Cannot succeed here: the service that is fuzzed has no keys for a vault, so that it never calls anybody.
+NOT_HERE = {"connect_issuer"}
 # What generated data is not sure to get past: most of the rest are IDs of nobody, and rules of `hooks.ABOUT_DATA`.
 ACCEPTED_OVERALL, ACCEPTED_EACH = 0.6, 0.2
 # Of Schemathesis's warnings these two say that data was refused or not found, which is counted below.
@@ -72,7 +74,7 @@ def test_valid_requests_get_past_the_door(mixed: Outcome) -> None:
     tried = Counter(note.operation for note in valid)
     accepted = Counter(note.operation for note in valid if note.status < 300)
     share = {one.id: accepted[one.id] / tried[one.id] for one in document.load().operations}
-    assert {name: found for name, found in share.items() if found < ACCEPTED_EACH} == {}
+    assert {name for name, found in share.items() if found < ACCEPTED_EACH} == NOT_HERE
     assert accepted.total() / tried.total() >= ACCEPTED_OVERALL
 
 

@@ -38,10 +38,11 @@ HOLDER = {"first_name": SECRET, "last_name": SECRET, "phone": SECRET}
 
 # Inputs that name nothing: values, limits, words to choose from.
 PLAIN = {
-    "allow_negative", "amount", "background_color", "change", "expires_at", "fields", "fields[].name",
-    "fields[].required", "fields[].title", "fields[].type", "first_name", "if_exists", "install_state", "kind",
-    "label_color", "last_name", "limit", "logo_text", "permanent", "phone", "points", "points_per_unit",
-    "reason", "reference", "since", "status", "terms", "text_color", "tiers", "tiers[].name", "type", "updated_since",
+    "allow_negative", "amount", "api_key", "api_secret", "background_color", "base_url", "change", "expires_at",
+    "fields", "fields[].name", "fields[].required", "fields[].title", "fields[].type", "first_name", "if_exists",
+    "install_state", "issuer", "kind", "label_color", "last_name", "limit", "logo_text", "long_lived_token",
+    "permanent", "phone", "points", "points_per_unit", "reason", "reference", "region", "since", "status", "terms",
+    "text_color", "tiers", "tiers[].name", "type", "updated_since",
 }  # fmt: skip
 
 GONE = "404, and in a batch an item that failed with it"
@@ -306,6 +307,9 @@ CASES: dict[str, dict[str, list[Case]]] = {
         "cursor": [Case(_in_query("list_events", "cursor", "event_id"), OWN)],
     },
     "get_me": {},
+    "get_issuer": {},
+    "connect_issuer": {},
+    "forget_issuer": {},
     "create_pass": {
         "program_id": [Case(_in_own_input("create_pass", "program_id"), GONE, theirs=True)],
         "tier_id": [Case(_in_own_input("create_pass", "tier_id"), REFUSED)],
@@ -480,7 +484,7 @@ def _rows(world: World, foreign: Foreign) -> dict[str, list[tuple[Any, ...]]]:
                 for row in connection.execute(
                     select(table)
                     .where(table.c.account_id == foreign.account_id, table.c.mode == foreign.mode.value)
-                    .order_by(table.c.id)
+                    .order_by(*table.primary_key.columns)
                 )
             ]
             for table in metadata.sorted_tables

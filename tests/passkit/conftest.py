@@ -74,10 +74,18 @@ def join(world: World, fake: FakePassKit) -> Joined:
     return Joined(world, fake, {one["kind"]: one for one in listed if one["issuer"] == "passkit"})
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests on both databases, but those the database has no part in, or that take long."""
+    if "lonely" in metafunc.fixturenames:
+        is_short = metafunc.definition.get_closest_marker("only_sqlite") is None
+        metafunc.parametrize("lonely", ["sqlite", "postgresql"] if is_short else ["sqlite"], indirect=True)
+
+
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[World]:
-    """A world with keys for a vault and no connection."""
-    made = make_world(tmp_path / "data", vault_keys=VAULT_KEYS)
+def lonely(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A world with keys for a vault and no connection, on each of the two databases."""
+    url = request.getfixturevalue("postgres_url")() if request.param == "postgresql" else ""
+    made = make_world(tmp_path / "data", url, vault_keys=VAULT_KEYS)
     yield made
     made.service.store.close()
     made.service.upstream.wire.close()

@@ -11,6 +11,8 @@ import pytest
 from tests.passkit.conftest import Joined, target_of
 from tests.world import World
 
+pytestmark = pytest.mark.only_sqlite
+
 SECRETS = {
     "api_key": "canary-01-api-key",
     "secret": "canary-02-secret-that-is-long-enough",

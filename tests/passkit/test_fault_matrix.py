@@ -6,6 +6,8 @@ effect there once. The table is printed at the end of the run.
 
 from __future__ import annotations
 
+import socketserver
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from sqlalchemy import update
 from app.store.tables import connections
 from tests.fakes.passkit import seed
 from tests.passkit.conftest import MATRIX, Joined, upstream_id
+
+pytestmark = pytest.mark.only_sqlite
 
 KEY = "event-1"
 TRIES = 4  # of the client, so that the fault outlasts all of them
@@ -107,11 +111,28 @@ def _elsewhere(address: str) -> Callable[[Joined, str], AbstractContextManager[N
 
     @contextmanager
     def begin(joined: Joined, route: str) -> Iterator[None]:
-        _lead_to(joined, address.replace("PORT", joined.fake.url.rsplit(":", 1)[1]))
+        _lead_to(joined, address)
         yield
         _lead_to(joined, joined.fake.url)
 
     return begin
+
+
+@contextmanager
+def _without_tls(joined: Joined, route: str) -> Iterator[None]:
+    """Who answers there speaks no TLS."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _PlainAnswer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        _lead_to(joined, f"https://127.0.0.1:{server.server_address[1]}")
+        yield
+        _lead_to(joined, joined.fake.url)
+        server.shutdown()
+
+
+class _PlainAnswer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1000)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def _lead_to(joined: Joined, address: str) -> None:
@@ -138,7 +159,7 @@ FAULTS = (
     Fault("slow drip", UNCLEAR, _queued("drip", effect="first", seconds_per_byte=0.2)),
     Fault("reset", UNCLEAR, _queued("reset", effect="first")),
     Fault("DNS failure", AWAY, _elsewhere("https://passkit.invalid")),
-    Fault("TLS failure", AWAY, _elsewhere("https://127.0.0.1:PORT")),
+    Fault("TLS failure", AWAY, _without_tls),
     Fault("clock off by 5 min", DONE, _switched("clock_offset", -300.0, 0.0)),
     Fault("token expires", CREDENTIALS, _switched("requests_until_expiry", 0, None)),
     Fault("empty 200", UNCLEAR, _queued("empty", effect="first")),

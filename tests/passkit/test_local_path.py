@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.passkit.conftest import Joined
 from tests.world import World
+
+pytestmark = pytest.mark.only_sqlite
 
 ACTION = ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "INSERT", "COMMIT"]
 

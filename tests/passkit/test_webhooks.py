@@ -140,6 +140,7 @@ def test_a_webhook_waits_for_the_operation_it_tells_of(joined: Joined) -> None:
     assert joined.world.get(f"/v1/passes/{made['id']}").get_json()["points"] == 15
 
 
+@pytest.mark.only_sqlite
 def test_a_thousand_deliveries_repeated_and_shuffled_make_each_event_once(joined: Joined) -> None:
     chance = random.Random(7)
     passkit = Client(joined.fake)
