@@ -7,8 +7,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, health, logs, metrics, security, web
 from app.clock import Clock, system_clock
-from app.service import leave_it_to_the_sweep, make_service
+from app.service import make_service
 from app.settings import Settings, load_settings
+from app.store.engine import leave_it_to_the_sweep
 
 
 def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> Flask:

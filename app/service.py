@@ -13,19 +13,14 @@ from app.accounts.vault import InvalidKeys, Vault
 from app.clock import Clock, system_clock
 from app.issuers.passkit.transport import Upstream
 from app.settings import InvalidSetting, Settings
-from app.store.engine import Store
-
-
-def leave_it_to_the_sweep(job: str, row_id: str) -> None:
-    """Post nothing: the sweeps of `jobs.py` find every row that waits."""
+from app.store.engine import Store, leave_it_to_the_sweep
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """The parts that live as long as the process.
 
-    `vault` is None where no VAULT_KEYS are set. `post` asks for a background job on a row soon; a job that is lost is
-    found by a sweep.
+    `vault` is None where no VAULT_KEYS are set.
     """
 
     settings: Settings
@@ -34,13 +29,18 @@ class Service:
     keys: KeyRing
     vault: Vault | None = None
     upstream: Upstream = field(default_factory=Upstream)
-    post: Callable[[str, str], None] = leave_it_to_the_sweep
 
 
 def make_service(
     settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = leave_it_to_the_sweep
 ) -> Service:
     """Put the parts together: for the web application, the jobs and the command line alike.
+
+    Args:
+        settings: see there.
+        clock: the time.
+        post: takes the name of a background job and the ID of the row it is about. Jobs may be lost: sweeps find the
+            rows.
 
     Raises:
         app.settings.InvalidSetting: VAULT_KEYS cannot be used.
@@ -49,8 +49,8 @@ def make_service(
         vault = Vault.from_setting(settings.vault_keys) if settings.vault_keys else None
     except InvalidKeys as error:
         raise InvalidSetting(str(error)) from None
-    store = Store(settings)
-    return Service(settings, store, clock, KeyRing(store, clock), vault, Upstream(clock=clock), post)
+    store = Store(settings, post)
+    return Service(settings, store, clock, KeyRing(store, clock), vault, Upstream(clock=clock))
 
 
 def current_service() -> Service:

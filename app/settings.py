@@ -74,6 +74,17 @@ class Settings:
         "Keys that encrypt the credentials of connected issuers: `ID:KEY`, several with commas between, the first one "
         "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
     )
+    redis_url: str = _setting(
+        "",
+        "Address of a Redis server for the job queue, for example `redis://host:6379/0`. Needed when web server and "
+        "worker run on different machines. Default: a file in `DATA_DIR`.",
+        begins=("redis://", "rediss://", "unix://"),
+    )
+    hook_allowed_hosts: str = _setting(
+        "",
+        "Receivers of events that may be in a private network and plain http: `host` or `host:port`, with commas "
+        "between. Every other receiver must be public and https.",
+    )
     log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @property

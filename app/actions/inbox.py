@@ -162,6 +162,8 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass) 
                 erase_holder(connection, fresh.id)
         for event_type, details in _events(known, fresh, now):
             _tell(connection, service, event_type, fresh, program, details, now)
+            if event_type == PASS_EXPIRED:
+                passes.note_expiry_told(connection, fresh)
     return True
 
 

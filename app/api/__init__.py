@@ -10,7 +10,9 @@ from app.api import (
     account,
     actions,
     authentication,
+    event_types,
     events,
+    hooks,
     inbox,
     issuer,
     openapi,
@@ -40,7 +42,7 @@ def init_app(app: Flask) -> None:
     authentication.init_app(app, limiter)
     inbox.init_app(app)
     api = openapi.make_api(app)
-    for module in (actions, passes, programs, operations, events, issuer, account):
+    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, account):
         for blueprint in module.blueprints():
             api.register_blueprint(blueprint)
     app.extensions["passrail_api"] = api

@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, request
 from app.errors import MethodNotAllowed, NotFound, PayloadTooLarge
 from app.service import current_service
 from app.store import inbox
+from app.store.engine import post_after_commit
 from app.upstream import INBOX_PATH
 
 MAX_BYTES = 256 * 1024
@@ -44,6 +45,6 @@ def receive(token: str) -> Response:
     body = request.get_data().decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     with service.store.write() as connection:
         hint_id = inbox.put(connection, sink, request.method, body, service.clock())
-    if hint_id is not None:
-        service.post("read_inbox", hint_id)
+        if hint_id is not None:
+            post_after_commit(connection, "read_inbox", hint_id)
     return Response(status=204)

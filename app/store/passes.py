@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from app.model import InstallState, Mode, Pass, Program
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement
-from app.store.tables import passes, programs
+from app.store.tables import EXPIRY_UNTOLD, passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -52,7 +53,9 @@ _BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 _INSERT = Statement(
-    insert(passes).values({column.name: bindparam(column.name) for column in passes.c if column.computed is None})
+    insert(passes).values(
+        {column.name: bindparam(column.name) for column in passes.c if column.name not in ("closed_by", "expiry_told")}
+    )
 )
 
 
@@ -121,6 +124,19 @@ def save(connection: Connection, before: Pass, after: Pass) -> None:
         _update_of(tuple(changed)).run(connection, {"pass_id": after.id, **changed})
 
 
+def untold_expired(connection: Connection, now: datetime, limit: int) -> list[Found]:
+    """Return passes of all accounts that have expired without an event, those that did first; nobody else has them."""
+    query = WITH_PROGRAM.where(EXPIRY_UNTOLD, passes.c.expires_at <= to_milliseconds(now))
+    mine = query.order_by(passes.c.expires_at).limit(limit).with_for_update(of=passes, skip_locked=True)
+    return [found_in(row) for row in connection.execute(mine)]
+
+
+def note_expiry_told(connection: Connection, told: Pass) -> None:
+    """Remember that an event has told of this expiry."""
+    note = update(passes).where(passes.c.id == told.id).values(expiry_told=passes.c.expires_at)
+    connection.execute(note)
+
+
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
     row = query.first(connection, values)
     return None if row is None else found_in(row)
@@ -157,6 +173,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         updated_at,
         upstream_id,
         _closed_by,
+        _expiry_told,
     ) = columns
     return Pass(
         id=pass_id,
@@ -186,7 +203,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
 
 def from_row(row: Mapping[str, Any]) -> Pass:
     """Make the value from what `to_row` made."""
-    return from_columns((*row.values(), None))
+    return from_columns((*row.values(), None, None))
 
 
 def to_row(value: Pass) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from app.model import Mode
 from tests.contract import document
 from tests.fakes.passkit import FakePassKit, seed
 from tests.passkit.conftest import VAULT_KEYS
-from tests.world import FakeClock, World, make_world
+from tests.world import RECEIVER_HOST, FakeClock, World, make_world
 
 OPERATIONS = document.load().operations
+FOREIGN_RECEIVER = "ulyana-zarubina.example.com"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +31,8 @@ def passkit() -> Iterator[FakePassKit]:
 @pytest.fixture(scope="module")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world that the tests of a module share; each makes what it needs and leaves the rest alone."""
-    made = make_world(tmp_path_factory.mktemp("shared"), vault_keys=VAULT_KEYS)
+    receivers = f"{RECEIVER_HOST},{FOREIGN_RECEIVER}"
+    made = make_world(tmp_path_factory.mktemp("shared"), vault_keys=VAULT_KEYS, hook_allowed_hosts=receivers)
     yield made
     made.service.store.close()
 

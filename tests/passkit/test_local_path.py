@@ -9,7 +9,8 @@ from tests.world import World
 
 pytestmark = pytest.mark.only_sqlite
 
-ACTION = ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "INSERT", "COMMIT"]
+# Two look-ups, the pass, its event, whether a hook wants it, the operation.
+ACTION = ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "SELECT", "INSERT", "COMMIT"]
 
 
 def statements(world: World) -> list[str]:
