@@ -50,7 +50,8 @@ def make_service(
     except InvalidKeys as error:
         raise InvalidSetting(str(error)) from None
     store = Store(settings)
-    return Service(settings, store, clock, KeyRing(store, clock), vault, Upstream(clock=clock), post)
+    upstream = Upstream(clock=clock, at_once=settings.passkit_at_once)
+    return Service(settings, store, clock, KeyRing(store, clock), vault, upstream, post)
 
 
 def current_service() -> Service:

@@ -74,6 +74,11 @@ class Settings:
         "Keys that encrypt the credentials of connected issuers: `ID:KEY`, several with commas between, the first one "
         "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
     )
+    passkit_at_once: int = _setting(
+        5,
+        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its own examples use 5.",
+        at_least=1,
+    )
     log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @property
