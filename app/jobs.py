@@ -14,11 +14,15 @@ from typing import Any
 from huey import SqliteHuey, crontab
 
 from app import logs
-from app.service import Service, make_service
-from app.settings import load_settings
+from app.service import Service, make_service, make_vault
+from app.settings import InvalidSetting, load_settings
 
 _log = logging.getLogger(__name__)
-_settings = load_settings()
+try:
+    _settings = load_settings()
+    make_vault(_settings)
+except InvalidSetting as error:
+    raise SystemExit(f"Error: {error}") from None
 
 
 class Jobs(SqliteHuey):  # type: ignore[misc]
