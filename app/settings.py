@@ -76,7 +76,7 @@ class Settings:
     )
     passkit_at_once: int = _setting(
         5,
-        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its own examples use 5.",
+        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its examples use 5.",
         at_least=1,
     )
     log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -1,4 +1,4 @@
-"""`python -m bench [actions] [lists] [startup] [passkit]`: measure, and print a table for each part; all of them by default."""
+"""`python -m bench [actions] [lists] [startup] [passkit]`: measure, and print tables for each part; default: all."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 `create_app`: one route for GET and POST that answers `jsonify(ok=True)`. It reads neither headers nor body, checks
 nothing, stores nothing, logs nothing, and has no hooks around it. What it costs is what gunicorn and Flask cost.
 
-`create_calling_app`: the same, and each request makes one call to the address in `BENCH_UPSTREAM`, as update-points does
-at PassKit, and answers what came. What it costs besides is what `requests` costs.
+`create_calling_app`: the same, and each request makes one call to the address in `BENCH_UPSTREAM`, as update-points
+does at PassKit, and answers what came. What it costs besides is what `requests` costs.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import requests
 from flask import Flask, Response, jsonify
@@ -38,7 +39,7 @@ def create_calling_app() -> Flask:
     url = os.environ[UPSTREAM_VARIABLE]
     session = requests.Session()
     session.mount("http://", HTTPAdapter(pool_maxsize=AT_ONCE))
-    body = {"id": CALLER, "points": 1, "eventDetails": {"externalEventId": CALLER}}
+    body: dict[str, Any] = {"id": CALLER, "points": 1, "eventDetails": {"externalEventId": CALLER}}
 
     @app.get(PATH)
     def lives() -> Response:

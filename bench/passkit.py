@@ -68,7 +68,7 @@ def run(kind: str, *, seconds: float, rounds: int) -> None:
     """Measure on one kind of database and print the tables.
 
     Raises:
-        BenchFailed: a request failed, or what was acknowledged is not stored, or was not done just once at the upstream.
+        BenchFailed: a request failed, or what was acknowledged is not stored, or was not done just once upstream.
     """
     say(f"PassKit on {TITLES[kind]}: load by {generator()}, {rounds} rounds of {seconds:g} s for bare and for subject.")
     with databases(kind) as new_database, running_upstream() as upstream:
@@ -195,7 +195,7 @@ def _show(kind: str, subject: Subject, found: Measured) -> None:
     rows: Sequence[tuple[str, str, str, bool]] = (
         (f"upstream at once, {FEW} callers: requests/s, ratio to bare", ranged(ratio), f">= {THROUGHPUT_GOAL:.2f}",
          ratio.middle >= THROUGHPUT_GOAL),
-        (f"upstream at once, {FEW} callers: CPU per request, ratio to bare", ranged(cpu_ratio(found.at_once)), "-", True),
+        (f"upstream at once, {FEW} callers: CPU a request, ratio to bare", ranged(cpu_ratio(found.at_once)), "-", True),
         (f"upstream at 150 ms, {MANY} callers: requests/s, 1 is {MANY / DELAY_SECONDS:.0f}", ranged(found.kept),
          f">= {KEPT_GOAL:.2f}", found.kept.middle >= KEPT_GOAL),
         (f"upstream at 150 ms, {FEW} callers: ms more at p50", ranged(found.added), f"<= {ADDED_GOAL_MS:g}",

@@ -1,4 +1,4 @@
-"""docs/passkit.md leads from nothing to points for a paid invoice: its commands are run here as they are written there."""
+"""docs/passkit.md leads from nothing to points for a paid invoice: its commands are run as they are written there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Terminal:
         """Run commands; return what they print."""
         assert self._process.stdin is not None
         start = len(self._log.read_text())
-        self._process.stdin.write(f"{commands}\necho; echo \"=== done $?\"\n")
+        self._process.stdin.write(f'{commands}\necho; echo "=== done $?"\n')
         self._process.stdin.flush()
         deadline = time.monotonic() + 60
         while not (done := _DONE.search(self._log.read_text(), start)):
@@ -109,7 +109,7 @@ def test_the_commands_of_the_page_lead_to_points_that_count_once(tmp_path: Path,
 
 
 def test_output_that_is_not_as_the_page_says_is_noticed() -> None:
-    (step,) = steps(f"{HEADING}\n```sh\ndo\n```\n\n```text\n… \"points\":49, …\nagain\n```\n## Next")
+    (step,) = steps(f'{HEADING}\n```sh\ndo\n```\n\n```text\n… "points":49, …\nagain\n```\n## Next')
     assert step.is_shown_by('{"id":1,"points":49,"x":2}\nheader\nagain')
     assert not step.is_shown_by('{"id":1,"points":98,"x":2}\nagain')
     assert not step.is_shown_by('again {"id":1,"points":49,"x":2}')

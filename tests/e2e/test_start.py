@@ -38,7 +38,13 @@ def test_a_setting_that_cannot_be_used_is_told_in_a_line(
         setting: value,
     }
     ended = subprocess.run(
-        COMMANDS[process], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30
+        COMMANDS[process],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=30,
     )
     assert ended.returncode != 0
     assert ended.stdout.strip() == f"Error: {sentence}"
