@@ -1,7 +1,7 @@
 """The least that PassKit can be: it adds points and counts what it added. A process of its own.
 
-The fake of the tests knows all of PassKit and checks what it gets, which takes processor time from what is measured. This
-one answers the single route that update-points asks for, on the fake's own HTTP server.
+The fake of the tests knows all of PassKit and checks what it gets, which takes processor time from what is measured.
+This one answers the single route that update-points asks for, on the fake's own HTTP server.
 
     python -m bench.upstream PORT
 
