@@ -6,10 +6,12 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip -qq --disable-pip-version-check install
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench openapi lock
+.PHONY: help install run test lint format bench openapi lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+install: .venv/.runtime ## install what the service needs into .venv; the other targets do it by themselves
 
 run: export PATH := $(CURDIR)/$(BIN):$(PATH)
 run: export HOST := $(or $(HOST),127.0.0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -84,6 +85,8 @@ def demo_command() -> None:
 @click.option("--delay", default=0.0, help="Seconds that every answer takes.")
 def fake_passkit(port: int, delay: float) -> None:
     """Run a fake PassKit to try the PassKit path with. Nothing in it is real; it forgets everything when it stops."""
+    # The tests are not installed with the service; they lie beside it in the repository.
+    sys.path.append(str(Path(__file__).parent.parent))
     try:
         from tests.fakes.passkit import serve
     except ImportError:

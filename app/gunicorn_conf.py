@@ -19,6 +19,7 @@ from app import logs
 from app.api.problems import CONTENT_TYPE, document
 from app.errors import Internal, MalformedRequest
 from app.identifiers import REQUEST, new_id
+from app.service import make_vault
 from app.settings import load_settings
 from app.store.values import to_json
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
 
 _settings = load_settings()
+make_vault(_settings)  # here gunicorn ends with a sentence; in its workers it would be a traceback from each
 _metrics_dir = Path(_settings.data_dir).absolute() / "metrics"
 # Read by prometheus_client at its import, which for that reason happens in the workers only (`app/metrics.py`).
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)

@@ -17,14 +17,18 @@ from huey.storage import RedisStorage, SqliteStorage
 
 from app import logs
 from app.events import deliveries
-from app.service import Service, make_service
-from app.settings import load_settings
+from app.service import Service, make_service, make_vault
+from app.settings import InvalidSetting, load_settings
 
 if TYPE_CHECKING:
     from app.events.delivering import Courier
 
 _log = logging.getLogger(__name__)
-_settings = load_settings()
+try:
+    _settings = load_settings()
+    make_vault(_settings)
+except InvalidSetting as error:
+    raise SystemExit(f"Error: {error}") from None
 # What is due within this time gets a job of its own at the exact moment; the sweep that finds the rest is not rarer.
 SWEEP = timedelta(minutes=1)
 

@@ -45,12 +45,22 @@ def make_service(
     Raises:
         app.settings.InvalidSetting: VAULT_KEYS cannot be used.
     """
+    vault = make_vault(settings)
+    store = Store(settings, post)
+    upstream = Upstream(clock=clock, at_once=settings.passkit_at_once)
+    return Service(settings, store, clock, KeyRing(store, clock), vault, upstream)
+
+
+def make_vault(settings: Settings) -> Vault | None:
+    """Make the vault of the setting VAULT_KEYS, None where it is not set.
+
+    Raises:
+        app.settings.InvalidSetting: it cannot be used.
+    """
     try:
-        vault = Vault.from_setting(settings.vault_keys) if settings.vault_keys else None
+        return Vault.from_setting(settings.vault_keys) if settings.vault_keys else None
     except InvalidKeys as error:
         raise InvalidSetting(str(error)) from None
-    store = Store(settings, post)
-    return Service(settings, store, clock, KeyRing(store, clock), vault, Upstream(clock=clock))
 
 
 def current_service() -> Service:

@@ -74,6 +74,11 @@ class Settings:
         "Keys that encrypt the credentials of connected issuers: `ID:KEY`, several with commas between, the first one "
         "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
     )
+    passkit_at_once: int = _setting(
+        5,
+        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its examples use 5.",
+        at_least=1,
+    )
     redis_url: str = _setting(
         "",
         "Address of a Redis server for the job queue, for example `redis://host:6379/0`. Needed when web server and "

@@ -238,13 +238,24 @@ def refresh_programs(service: Service, one: IssuerConnection) -> IssuerConnectio
 
 @contextmanager
 def asking(service: Service, one: IssuerConnection) -> Iterator[Transport]:
-    """Give a transport; turn PassKit's failures into errors of ours, and keep note of whether the connection works.
+    """Give a transport for what is `told`.
+
+    Raises:
+        PassrailError: whatever PassKit's failure is in our words.
+    """
+    with told(service, one):
+        yield transport_of(service, one)
+
+
+@contextmanager
+def told(service: Service, one: IssuerConnection) -> Iterator[None]:
+    """Turn PassKit's failures into errors of ours, and keep note of whether the connection works.
 
     Raises:
         PassrailError: whatever PassKit's failure is in our words.
     """
     try:
-        yield transport_of(service, one)
+        yield
     except PassKitFailure as failure:
         error = to_error(failure)
         if isinstance(error, UpstreamCredentialsRefused):

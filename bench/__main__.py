@@ -1,14 +1,14 @@
-"""`python -m bench [actions] [lists] [startup]`: measure, and print a table for each part; all of them by default."""
+"""`python -m bench [actions] [lists] [startup] [passkit]`: measure, and print tables for each part; default: all."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, lists, startup
+from bench import actions, lists, passkit, startup
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup")
+PARTS = ("actions", "lists", "startup", "passkit")
 
 
 @click.command()
@@ -33,6 +33,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str) -> No
                     actions.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "lists":
                     lists.run(kind, seconds=seconds)
+                elif part == "passkit":
+                    passkit.run(kind, seconds=seconds, rounds=rounds)
     except BenchFailed as failure:
         raise click.ClickException(str(failure)) from failure
 

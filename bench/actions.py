@@ -81,9 +81,9 @@ def run(kind: str, *, seconds: float, rounds: int) -> None:
             stored = Stored(database)
             measured = subjects(database.key, pass_ids)
             for subject in measured:
-                stored.expect(subject, _pair(baseline, service, subject, CONNECTIONS, WARM_UP_SECONDS).subject)
-            few = _rounds(baseline, service, measured, CONNECTIONS, seconds, rounds)
-            many = _rounds(baseline, service, measured, MANY_CONNECTIONS, seconds, max(1, rounds // 3))
+                stored.expect(subject, measure_pair(baseline, service, subject, CONNECTIONS, WARM_UP_SECONDS).subject)
+            few = measure_rounds(baseline, service, measured, CONNECTIONS, seconds, rounds)
+            many = measure_rounds(baseline, service, measured, MANY_CONNECTIONS, seconds, max(1, rounds // 3))
             memory = {"bare": baseline.memory(), "service": service.memory()}
         for subject in measured:
             for pair in few[subject.name] + many[subject.name]:
@@ -91,7 +91,7 @@ def run(kind: str, *, seconds: float, rounds: int) -> None:
         stored.check()
         _show_ratios(f"{TITLES[kind]}: ratios to bare, {CONNECTIONS} connections", measured, few, kind == "sqlite")
         for pairs, connections in ((few, CONNECTIONS), (many, MANY_CONNECTIONS)):
-            _show_latency(f"{TITLES[kind]}: {connections} connections", measured, pairs)
+            show_latency(f"{TITLES[kind]}: {connections} connections", measured, pairs)
         _show_memory(f"{TITLES[kind]}: memory of a worker after the load, MB", memory)
         say(stored.summary())
 
@@ -148,20 +148,21 @@ class Stored:
         return self._database.counts(operations), self._database.counts("SELECT type, count(*) FROM events GROUP BY 1")
 
 
-def _rounds(
+def measure_rounds(
     baseline: Server, service: Server, measured: Sequence[Subject], connections: int, seconds: float, rounds: int
 ) -> dict[str, list[Pair]]:
     """Measure the subjects in turn, round after round, so that each gets its share of good and bad moments."""
     pairs: dict[str, list[Pair]] = {subject.name: [] for subject in measured}
     for number in range(rounds):
         for subject in measured:
-            pairs[subject.name].append(_pair(baseline, service, subject, connections, seconds))
+            pairs[subject.name].append(measure_pair(baseline, service, subject, connections, seconds))
         ratios = ", ".join(f"{name} {throughput_ratio(found[-1:]).middle:.2f}" for name, found in pairs.items())
         say(f"  {connections} connections, round {number + 1} of {rounds}: {ratios}")
     return pairs
 
 
-def _pair(baseline: Server, service: Server, subject: Subject, connections: int, seconds: float) -> Pair:
+def measure_pair(baseline: Server, service: Server, subject: Subject, connections: int, seconds: float) -> Pair:
+    """Load the bare route and then the subject."""
     return Pair(
         put_load(baseline, subject.load.to(bare.PATH), connections=connections, seconds=seconds),
         put_load(service, subject.load, connections=connections, seconds=seconds),
@@ -177,7 +178,8 @@ def _show_ratios(title: str, measured: Sequence[Subject], pairs: dict[str, list[
     show_table(title, ["subject", "requests/s", "goal", "", "CPU per request"], rows)
 
 
-def _show_latency(title: str, measured: Sequence[Subject], pairs: dict[str, list[Pair]]) -> None:
+def show_latency(title: str, measured: Sequence[Subject], pairs: dict[str, list[Pair]]) -> None:
+    """Print what an answer took, of each subject and of the bare route under the same load."""
     rows = []
     for subject in measured:
         found = pairs[subject.name]

@@ -18,6 +18,7 @@ from tests.processes import ROOT, command_of, free_port
 
 SERVICE = "app:create_app()"
 BARE = "bench.bare:create_app()"
+BARE_CALLING = "bench.bare:create_calling_app()"
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.002
@@ -64,7 +65,7 @@ def serving(application: str, environment: Mapping[str, str], folder: Path, prob
     """Run the Procfile's web line with an application until the end of the block.
 
     Args:
-        application: what gunicorn serves, `SERVICE` or `BARE`.
+        application: what gunicorn serves, `SERVICE`, `BARE` or `BARE_CALLING`.
         environment: settings; those of the caller's own environment do not count.
         folder: gets the output, as `web.log`.
         probe: path that is asked until it answers with 200.

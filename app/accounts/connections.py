@@ -11,13 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.accounts.vault import Place, Vault
 from app.clock import to_text
 from app.model import Mode
+from app.store.statement import Statement
 from app.store.tables import connections
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
+
+_MINE = Statement(
+    select(connections).where(
+        connections.c.account_id == bindparam("account_id"), connections.c.mode == bindparam("mode")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,7 @@ def seal(vault: Vault, account_id: str, mode: Mode, secrets: Mapping[str, str]) 
 
 def get(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection | None:
     """Return the account's connection in this mode."""
-    query = select(connections).where(connections.c.account_id == account_id, connections.c.mode == mode.value)
-    row = connection.execute(query).first()
+    row = _MINE.first(connection, {"account_id": account_id, "mode": mode.value})
     return None if row is None else _from_columns(row)
 
 

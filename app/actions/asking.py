@@ -44,8 +44,8 @@ def ask(request: Request, attempt: Attempt) -> tuple[Change | None, Attempt]:
         return _ask_issuer(request.issuer, attempt), attempt
     with _finding_out(attempt):
         one = upstream.need(request.service, request.caller.account_id, request.caller.mode)
-        issuer = issuer_for_attempt(request.service, attempt, request.data)
-    with upstream.asking(request.service, one):
+        issuer = issuer_for_attempt(request.service, one, attempt, request.data)
+    with upstream.told(request.service, one):
         try:
             return _ask_issuer(issuer, attempt), attempt
         except ExistsAlready as exists:

@@ -55,13 +55,14 @@ def has_connection(service: Service, caller: Caller) -> bool:
     return upstream.find(service, caller.account_id, caller.mode) is not None
 
 
-def issuer_for_attempt(service: Service, attempt: Attempt, data: Mapping[str, Any]) -> PassKitIssuer:
+def issuer_for_attempt(
+    service: Service, one: IssuerConnection, attempt: Attempt, data: Mapping[str, Any]
+) -> PassKitIssuer:
     """Return the issuer of a pass that lives elsewhere.
 
     Raises:
-        UpstreamCredentialsRefused: the account is not connected any more.
+        UpstreamCredentialsRefused: the connection's credentials cannot be opened.
     """
-    one = upstream.need(service, attempt.operation.account_id, attempt.operation.mode)
     return PassKitIssuer(
         transport=upstream.transport_of(service, one),
         program=attempt.program,

@@ -18,6 +18,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from app import upstream
 from app.actions.action import Case
 from app.actions.asking import StillUnknown, ask
 from app.actions.attempt import Attempt, carried_over, change_of, to_request
@@ -210,7 +211,7 @@ def _finish_with(
             done = _record(connection, request, attempt, outcome, now, fresh, force=force)
         else:
             done = _decide_again(connection, request, attempt, now)
-        operations.save(connection, done)
+        operations.save(connection, operation, done)
     assert done.answer is not None
     return Answer(done.id, done.answer)
 
@@ -284,7 +285,8 @@ def _read_anew(request: Request, attempt: Attempt, overtaken: _Overtaken) -> Pas
     """Read the pass once more; where that fails, the same difference is made on what is there."""
     if overtaken.row.deleted_at is None and attempt.change.after.deleted_at is None and not is_local(attempt.program):
         try:
-            return issuer_for_attempt(request.service, attempt, request.data).read(overtaken.row)
+            one = upstream.need(request.service, request.caller.account_id, request.caller.mode)
+            return issuer_for_attempt(request.service, one, attempt, request.data).read(overtaken.row)
         except (PassKitFailure, PassrailError):
             _log.warning("a pass could not be read anew", extra={"operation": attempt.operation.id})
     return carried_over(attempt.change, overtaken.row)
@@ -292,4 +294,4 @@ def _read_anew(request: Request, attempt: Attempt, overtaken: _Overtaken) -> Pas
 
 def _save_if_held(connection: Connection, ended: Operation, held: Operation) -> None:
     if operations.hold(connection, held):
-        operations.save(connection, ended)
+        operations.save(connection, held, ended)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from app.model import Mode
-from app.store.statement import Statement
+from app.store.statement import Statement, save_changed
 from app.store.tables import operations
 from app.store.values import from_milliseconds, instant, to_milliseconds
 
@@ -63,7 +63,6 @@ _BY_KEY = Statement(
     )
 )
 _INSERT = Statement(insert(operations))
-_UPDATE = update(operations).where(operations.c.id == bindparam("operation_id"))
 # Whoever's update finds the lease as it was seen has the operation; for everybody else it matches no row.
 _CLAIM = update(operations).where(
     operations.c.id == bindparam("operation_id"),
@@ -72,11 +71,11 @@ _CLAIM = update(operations).where(
 )
 
 
-_HOLD = (
+_HOLD = Statement(
     update(operations)
     .where(
         operations.c.id == bindparam("operation_id"),
-        operations.c.status == OperationStatus.RUNNING.value,
+        operations.c.status == bindparam("running"),
         operations.c.lease_until == bindparam("lease"),
     )
     .values(lease_until=bindparam("lease"))
@@ -117,11 +116,9 @@ def add(connection: Connection, operation: Operation) -> None:
     _INSERT.run(connection, to_row(operation))
 
 
-def save(connection: Connection, operation: Operation) -> None:
-    """Write the operation over its row."""
-    row = to_row(operation)
-    del row["id"]
-    connection.execute(_UPDATE, {"operation_id": operation.id, **row})
+def save(connection: Connection, before: Operation, after: Operation) -> None:
+    """Write what differs between the two over the operation's row."""
+    save_changed(connection, operations, after.id, to_row(before), to_row(after))
 
 
 def claim(connection: Connection, operation_id: str, now: datetime, lease_until: datetime) -> bool:
@@ -137,8 +134,12 @@ def claim(connection: Connection, operation_id: str, now: datetime, lease_until:
 
 def hold(connection: Connection, operation: Operation) -> bool:
     """Keep an operation to the end of the transaction. False: the lease ran out and somebody else has taken over."""
-    values = {"operation_id": operation.id, "lease": to_milliseconds(operation.lease_until)}
-    return connection.execute(_HOLD, values).rowcount == 1
+    values = {
+        "operation_id": operation.id,
+        "running": OperationStatus.RUNNING.value,
+        "lease": to_milliseconds(operation.lease_until),
+    }
+    return bool(_HOLD.run(connection, values).rowcount == 1)
 
 
 def rewrite_answer(connection: Connection, operation_id: str, change: Callable[[str], str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +21,7 @@ from sqlalchemy import (
 
 from app.model import InstallState, Mode, Pass, Program
 from app.store.programs import from_columns as program_from_columns
-from app.store.statement import Statement
+from app.store.statement import Statement, save_changed
 from app.store.tables import EXPIRY_UNTOLD, passes, programs
 from app.store.values import (
     from_hundredths,
@@ -57,13 +56,6 @@ _INSERT = Statement(
         {column.name: bindparam(column.name) for column in passes.c if column.name not in ("closed_by", "expiry_told")}
     )
 )
-
-
-@lru_cache(maxsize=256)
-def _update_of(columns: tuple[str, ...]) -> Statement:
-    """Return the statement that writes these columns; SQLite touches only the indexes that have one of them."""
-    values: dict[str, Any] = {name: bindparam(name) for name in columns}
-    return Statement(update(passes).where(passes.c.id == bindparam("pass_id")).values(values))
 
 
 def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Found | None:
@@ -118,10 +110,7 @@ def add(connection: Connection, new: Pass) -> None:
 
 def save(connection: Connection, before: Pass, after: Pass) -> None:
     """Write what differs between the two over the pass's row."""
-    old, new = to_row(before), to_row(after)
-    changed = {name: value for name, value in new.items() if value != old[name]}
-    if changed:
-        _update_of(tuple(changed)).run(connection, {"pass_id": after.id, **changed})
+    save_changed(connection, passes, after.id, to_row(before), to_row(after))
 
 
 def untold_expired(connection: Connection, now: datetime, limit: int) -> list[Found]:

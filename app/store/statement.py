@@ -8,9 +8,10 @@ made a third of the whole request (`bench/`); the text it would run is always th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import ClauseElement
@@ -66,3 +67,16 @@ class Statement:
         prepared = Prepared(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), fixed)
         self._prepared[dialect.name] = prepared
         return prepared
+
+
+def save_changed(connection: Connection, table: Table, row_id: str, before: Values, after: Values) -> None:
+    """Write what differs between two states over the row; SQLite then touches only the indexes that have one of it."""
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if changed:
+        _update_of(table, tuple(changed)).run(connection, {"row_id": row_id, **changed})
+
+
+@lru_cache(maxsize=256)
+def _update_of(table: Table, columns: tuple[str, ...]) -> Statement:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return Statement(update(table).where(table.c.id == bindparam("row_id")).values(values))
