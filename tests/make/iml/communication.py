@@ -11,23 +11,16 @@ from tests.make.iml.values import UNDEFINED, Unknown, is_true, pruned
 from tests.make.iml.wire import Response, Wire
 
 PAGES_MAX = 50
-ERROR_TYPES = frozenset(
-    [
-        "RuntimeError",
-        "DataError",
-        "RateLimitError",
-        "OutOfSpaceError",
-        "ConnectionError",
-        "InvalidConfigurationError",
-        "InvalidAccessTokenError",
-        "IncompleteDataError",
-        "DuplicateDataError",
-    ]
-)
-DIRECTIVES = frozenset(["url", "method", "headers", "qs", "body", "type", "condition", "pagination", "response", "log"])
-RESPONSE_DIRECTIVES = frozenset(["type", "valid", "error", "iterate", "output", "limit", "data", "metadata"])
-BASE_DIRECTIVES = frozenset(["baseUrl", "headers", "response", "log"])
-PAGINATION_DIRECTIVES = frozenset(["condition", "qs"])
+# fmt: off
+ERROR_TYPES = frozenset((
+    "RuntimeError", "DataError", "RateLimitError", "OutOfSpaceError", "ConnectionError",
+    "InvalidConfigurationError", "InvalidAccessTokenError", "IncompleteDataError", "DuplicateDataError",
+))
+# fmt: on
+DIRECTIVES = frozenset(("url", "method", "headers", "qs", "body", "type", "condition", "pagination", "response", "log"))
+RESPONSE_DIRECTIVES = frozenset(("type", "valid", "error", "iterate", "output", "limit", "data", "metadata"))
+BASE_DIRECTIVES = frozenset(("baseUrl", "headers", "response", "log"))
+PAGINATION_DIRECTIVES = frozenset(("condition", "qs"))
 
 
 class ModuleError(Exception):

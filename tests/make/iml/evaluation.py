@@ -13,26 +13,12 @@ from tests.make.iml.parser import Call, Literal, Node, Operation, Path, parse
 from tests.make.iml.values import UNDEFINED, Unknown, are_equal, is_missing, is_true, to_text
 
 # The variables that exist somewhere. Which of them have a value depends on the place.
-ROOTS = frozenset(
-    [
-        "parameters",
-        "connection",
-        "common",
-        "data",
-        "temp",
-        "body",
-        "headers",
-        "statusCode",
-        "item",
-        "output",
-        "iterate",
-        "now",
-        "environment",
-        "scenario",
-        "webhook",
-        "metadata",
-    ]
-)
+# fmt: off
+ROOTS = frozenset((
+    "parameters", "connection", "common", "data", "temp", "body", "headers", "statusCode", "item", "output",
+    "iterate", "now", "environment", "scenario", "webhook", "metadata",
+))
+# fmt: on
 SPREAD = "{{...}}"
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 

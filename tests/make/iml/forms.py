@@ -15,25 +15,12 @@ Parameter = dict[str, Any]
 # Calls an RPC: its ID, and the values it is given.
 Rpc = Callable[[str, Mapping[str, Any]], list[Any]]
 
-KNOWN_KEYS = frozenset(
-    [
-        "name",
-        "label",
-        "help",
-        "type",
-        "required",
-        "default",
-        "advanced",
-        "multiple",
-        "mode",
-        "editable",
-        "options",
-        "spec",
-        "validate",
-        "labels",
-        "nested",
-    ]
-)
+# fmt: off
+KNOWN_KEYS = frozenset((
+    "name", "label", "help", "type", "required", "default", "advanced", "multiple", "mode", "editable", "options",
+    "spec", "validate", "labels", "nested",
+))
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def parse_date(value: str, form: str) -> datetime:
     """Read a date, in UTC."""
     if form == "X":
         return datetime.fromtimestamp(int(value), UTC)
-    found = datetime.strptime(value, _TOKEN.sub(_strftime, form))  # noqa: DTZ007
+    found = datetime.strptime(value, _TOKEN.sub(_strftime, form))  # noqa: DTZ007 - the zone follows
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
