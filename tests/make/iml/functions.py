@@ -74,6 +74,11 @@ def sha256(text: str, encoding: str = "hex", key: Any = UNDEFINED) -> str:
     return writers[encoding]()
 
 
+def contains(whole: Any, part: Any) -> bool:
+    """Tell whether a text holds another, or an array a value."""
+    return any(are_equal(one, part) for one in whole) if isinstance(whole, list) else to_text(part) in to_text(whole)
+
+
 def to_collection(items: Any, key: str, value: str) -> dict[str, Any]:
     """Make a collection from an array of keys and values."""
     return {} if is_missing(items) else {to_text(item[key]): item.get(value, UNDEFINED) for item in items}
@@ -104,6 +109,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "omit": lambda value, *names: {name: one for name, one in value.items() if name not in names},
     "pick": lambda value, *names: {name: one for name, one in value.items() if name in names},
     "toCollection": to_collection,
+    "contains": contains,
     "encodeURL": lambda text: quote(to_text(text), safe=""),
     "formatDate": format_date,
     "parseDate": parse_date,

@@ -40,6 +40,8 @@ DOCUMENTED = [
     ("length(parameters.list)", 3),
     ("lower('Hello')", "hello"),
     ("trim('  Hello ')", "Hello"),
+    ("contains('Hello World', 'Hello')", True),
+    ("contains('Hello World', 'Bye')", False),
     ("split('John, George, Paul', ',')", ["John", " George", " Paul"]),
     ("join(parameters.list, ', ')", "a, b, c"),
     ("first(parameters.list)", "a"),
