@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import pytest
 import requests
 
 from tests.make.iml.project import Project
-from tests.make.iml.runner import Received, Runner
+from tests.make.iml.runner import Runner
 from tests.make.iml.wire import Wire
 from tests.processes import free_port, running, wait_until
 from tests.world import World, make_world
@@ -137,15 +136,3 @@ def connected_to_stranger(stranger: Listener) -> Runner:
 def project() -> Project:
     """The app's files."""
     return Project()
-
-
-def as_make_does(runner: Runner, webhook: Any) -> tuple[Answerer, list[Received]]:
-    """Return what Make's gateway does with requests to a webhook, and a list of what came of them."""
-    received: list[Received] = []
-
-    def answer(path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
-        found = runner.receive(webhook(), headers, json.loads(body))
-        received.append(found)
-        return found.status, "text/plain", b"Accepted"
-
-    return answer, received

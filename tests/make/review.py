@@ -106,9 +106,7 @@ def modules_are_described(project: Project) -> Faults:
 
 def labels_are_in_sentence_case(project: Project) -> Faults:
     """Fields are labelled in sentence case without articles."""
-    for one in chain(
-        modules(project), project.components("webhook").values(), project.components("connection").values()
-    ):
+    for one in with_forms(project):
         for field in [*parameters(form(one)), *one.code.get("interface", [])]:
             label = field.get("label", "")
             if not label or not is_sentence_case(label) or ARTICLES & set(label.lower().split()):
@@ -194,9 +192,7 @@ def required_fields_come_first(project: Project) -> Faults:
 
 def fields_have_help(project: Project) -> Faults:
     """Every field says what belongs into it."""
-    for one in chain(
-        modules(project), project.components("webhook").values(), project.components("connection").values()
-    ):
+    for one in with_forms(project):
         for field in parameters(form(one)):
             if not field.get("help", "").endswith(".") and "labels" not in field:
                 yield f"{one.id}: {field['name']} has no help"
@@ -214,9 +210,7 @@ def arrays_name_their_items(project: Project) -> Faults:
 
 def parameters_are_in_camel_case(project: Project) -> Faults:
     """Names of parameters are camelCase."""
-    for one in chain(
-        modules(project), project.components("webhook").values(), project.components("connection").values()
-    ):
+    for one in with_forms(project):
         for field in parameters(form(one)):
             if not re.fullmatch(r"[a-z]+([A-Z][a-z]*)*", field["name"]):
                 yield f"{one.id}: {field['name']}"
