@@ -46,36 +46,36 @@ def at(blueprint: Any, place: int) -> Module:
     return next(module for module, _ in walk(blueprint["flow"]) if module["id"] == place)
 
 
-# Each breaks "quickbooks-paid-invoice", whose module 3 is Update points and 5 Create a pass.
+# Each breaks "quickbooks-paid-invoice": 1 webhook, 2 router, 3 creates the card, 5 adds points, 7 issues the coupon.
 PLANTED: dict[str, Callable[[Any], Any]] = {
     "a key of an export": lambda b: b.update(scheduling={}),
     "no name": lambda b: b.update(name=""),
     "executions are lost": lambda b: b["metadata"]["scenario"].update(dlq=False),
     "starts by the clock": lambda b: b["metadata"].update(instant=False),
-    "an ID twice": lambda b: at(b, 5).update(id=3),
+    "an ID twice": lambda b: at(b, 7).update(id=5),
     "a filter at the start": lambda b: at(b, 1).update(filter={}),
     "a module nobody knows": lambda b: at(b, 1).update(module="quickbooks:watchEverything"),
     "another version": lambda b: at(b, 1).update(version=2),
-    "no such module of ours": lambda b: at(b, 3).update(module=f"{OURS}addPoints"),
-    "a field we do not have": lambda b: at(b, 3)["mapper"].update(credits=1),
-    "a field is missing": lambda b: at(b, 3)["mapper"].pop("change"),
-    "an option we do not have": lambda b: at(b, 3)["mapper"].update(change="multiply"),
-    "no unique event ID": lambda b: at(b, 3)["mapper"].pop("uniqueEventId"),
-    "the same unique event ID always": lambda b: at(b, 3)["mapper"].update(uniqueEventId="invoice"),
-    "a new ID each time": lambda b: at(b, 3)["mapper"].update(uniqueEventId="{{uuid}}"),
-    "a reference forwards": lambda b: at(b, 3)["mapper"].update(reason="{{5.id}}"),
-    "a reference across routes": lambda b: at(b, 5)["mapper"].update(email="{{3.email}}"),
-    "a connection": lambda b: at(b, 3)["parameters"].update(__IMTCONN__=1),
+    "no such module of ours": lambda b: at(b, 5).update(module=f"{OURS}addPoints"),
+    "a field we do not have": lambda b: at(b, 5)["mapper"].update(credits=1),
+    "a field is missing": lambda b: at(b, 5)["mapper"].pop("change"),
+    "an option we do not have": lambda b: at(b, 5)["mapper"].update(change="multiply"),
+    "no unique event ID": lambda b: at(b, 5)["mapper"].pop("uniqueEventId"),
+    "the same unique event ID always": lambda b: at(b, 5)["mapper"].update(uniqueEventId="invoice"),
+    "a new ID each time": lambda b: at(b, 5)["mapper"].update(uniqueEventId="{{uuid}}"),
+    "a reference forwards": lambda b: at(b, 5)["mapper"].update(reason="{{7.id}}"),
+    "a reference across routes": lambda b: at(b, 7)["mapper"].update(email="{{5.email}}"),
+    "a connection": lambda b: at(b, 5)["parameters"].update(__IMTCONN__=1),
     "a webhook": lambda b: at(b, 1)["parameters"].update(hook=1),
-    "exported metadata": lambda b: at(b, 3)["metadata"].update(expect=[]),
-    "no place": lambda b: at(b, 3)["metadata"]["designer"].pop("x"),
+    "exported metadata": lambda b: at(b, 5)["metadata"].update(expect=[]),
+    "no place": lambda b: at(b, 5)["metadata"]["designer"].pop("x"),
     "a router with a mapper": lambda b: at(b, 2).update(mapper={}),
     "an empty route": lambda b: at(b, 2)["routes"].append({"flow": []}),
-    "no error handler": lambda b: at(b, 3).pop("onerror"),
-    "a handler that is none": lambda b: at(b, 3)["onerror"][0].update(module="http:MakeRequest", version=4),
+    "no error handler": lambda b: at(b, 5).pop("onerror"),
+    "a handler that is none": lambda b: at(b, 5)["onerror"][0].update(module="http:MakeRequest", version=4),
     "an operator nobody knows": lambda b: at(b, 3)["filter"]["conditions"][0][0].update(o="money:less"),
-    "an address": lambda b: at(b, 3)["mapper"].update(email="owner@gmail.com"),
-    "a key": lambda b: at(b, 3)["mapper"].update(reason="pr_live_abc"),
+    "an address": lambda b: at(b, 5)["mapper"].update(email="owner@gmail.com"),
+    "a key": lambda b: at(b, 5)["mapper"].update(reason="pr_live_abc"),
 }
 
 
@@ -95,29 +95,28 @@ def test_a_field_that_is_not_put_out_is_caught(project: Project) -> None:
 # What they do. The scenario is played: the trigger's bundle goes through the filters into our modules.
 
 
-def value_of(reference: str, bundle: Any) -> Any:
-    """Follow a plain reference into the trigger's bundle."""
+def value_of(reference: str, outputs: dict[int, Any]) -> Any:
+    """Follow a plain reference into what a module has put out."""
     match = PLAIN_REFERENCE.fullmatch(reference)
     assert match
-    assert match[1] == "1"
-    value = bundle
+    value = outputs[int(match[1])]
     for step in match[2].strip(".").split("."):
         value = value.get(step) if isinstance(value, dict) else None
     return value
 
 
-def mapped(text: Any, bundle: Any) -> Any:
+def mapped(text: Any, outputs: dict[int, Any]) -> Any:
     """Fill in the references of a mapped value; one that stands alone keeps its type."""
     if not isinstance(text, str):
         return text
     if alone := REFERENCE.fullmatch(text):
-        return value_of(alone[1], bundle)
-    return REFERENCE.sub(lambda match: str(value_of(match[1], bundle) or ""), text)
+        return value_of(alone[1], outputs)
+    return REFERENCE.sub(lambda match: str(value_of(match[1], outputs) or ""), text)
 
 
-def holds(condition: dict[str, str], bundle: Any) -> bool:
+def holds(condition: dict[str, str], outputs: dict[int, Any]) -> bool:
     """Tell whether a condition of a filter is met."""
-    value, wanted = mapped(condition["a"], bundle), condition.get("b", "")
+    value, wanted = mapped(condition["a"], outputs), condition.get("b", "")
     match condition["o"]:
         case "exist":
             return value is not None
@@ -132,39 +131,49 @@ def holds(condition: dict[str, str], bundle: Any) -> bool:
     raise NotImplementedError(condition)
 
 
-def passes(module: Module, bundle: Any) -> bool:
-    """Tell whether a bundle passes a module's filter."""
+def passes(module: Module, outputs: dict[int, Any]) -> bool:
+    """Tell whether a module's filter lets through what came before."""
     groups = module.get("filter", {}).get("conditions", [])
-    return not groups or any(all(holds(one, bundle) for one in group) for group in groups)
+    return not groups or any(all(holds(one, outputs) for one in group) for group in groups)
 
 
 def play(name: str, user: Runner, bundle: Any) -> list[Any]:
-    """Run a blueprint's modules of ours with a bundle of its trigger; return what they put out."""
-    outputs = []
-    for module, before in walk(BLUEPRINTS[name]["flow"]):
-        if not before or not module["module"].startswith(OURS) or not passes(module, bundle):
+    """Run a blueprint with a bundle of its trigger; return what our modules put out, in order."""
+    outputs: dict[int, Any] = {1: bundle}
+    _play(BLUEPRINTS[name]["flow"][1:], user, outputs)
+    return [outputs[place] for place in sorted(outputs) if place != 1]
+
+
+def _play(flow: list[Module], user: Runner, outputs: dict[int, Any]) -> None:
+    for module in flow:
+        if not passes(module, outputs):
+            return
+        for route in module.get("routes", []):
+            _play(route["flow"], user, outputs)
+        if module["module"].startswith(OURS):
+            outputs[module["id"]] = _run(module, user, outputs)
+
+
+def _run(module: Module, user: Runner, outputs: dict[int, Any]) -> Any:
+    component = user.project.component("module", module["module"].removeprefix(OURS))
+    fields = {one["name"]: one for one in parameters(form(component))}
+    given: dict[str, Any] = {}
+    for field, text in module["mapper"].items():
+        value = mapped(text, outputs)
+        if value is None:
             continue
-        component = user.project.component("module", module["module"].removeprefix(OURS))
-        fields = {one["name"]: one for one in parameters(form(component))}
-        given: dict[str, Any] = {}
-        for field, text in module["mapper"].items():
-            value = mapped(text, bundle)
-            if value is None:
-                continue
-            # Make makes a number of a text that is mapped into a number.
-            given[field] = float(value) if fields[field]["type"] == "number" else value
-            if fields[field]["type"] == "select":
-                given[field] = Mapped(value)
-        outputs.append(user.one(component.id, given))
-    return outputs
+        # Make makes a number of a text that is mapped into a number.
+        given[field] = float(value) if fields[field]["type"] == "number" else value
+        if fields[field]["type"] == "select":
+            given[field] = Mapped(value)
+    return user.one(component.id, given)
 
 
 @pytest.fixture
 def customer(user: Runner) -> str:
-    """A number of a customer, whose membership exists under the names of QuickBooks, Wave and the router."""
+    """The ID of a customer who has a membership."""
     number = f"5{next(_numbers):04d}"
-    for external_id in (f"quickbooks-customer-{number}", f"wave-customer-{number}", number):
-        user.one("createPass", {"programId": MEMBERSHIP, "externalId": external_id})
+    user.one("createPass", {"programId": MEMBERSHIP, "externalId": number})
     return number
 
 
@@ -184,13 +193,18 @@ def invoice(customer: str, **changed: Any) -> dict[str, Any]:
 def test_a_paid_invoice_gives_points_once_however_often_it_is_told(user: Runner, customer: str) -> None:
     bundle = invoice(customer)
     first = play("quickbooks-paid-invoice", user, bundle)
-    assert [one["points"] for one in first] == [49]
+    assert [one["points"] for one in first] == [0, 49]
     assert play("quickbooks-paid-invoice", user, bundle) == first
-    assert [one["points"] for one in play("quickbooks-paid-invoice", user, invoice(customer))] == [98]
+    assert [one["points"] for one in play("quickbooks-paid-invoice", user, invoice(customer))] == [49, 98]
+
+
+def test_a_customer_without_a_card_gets_one(user: Runner) -> None:
+    card, points = play("quickbooks-paid-invoice", user, invoice(f"6{next(_numbers):04d}"))
+    assert (card["created"], card["email"], points["points"]) == (True, "ada@example.com", 49)
 
 
 def test_a_large_invoice_gives_a_coupon_too(user: Runner, customer: str) -> None:
-    points, coupon = play("quickbooks-paid-invoice", user, invoice(customer, TotalAmt=400))
+    _, points, coupon = play("quickbooks-paid-invoice", user, invoice(customer, TotalAmt=400))
     assert points["points"] == 400
     assert (coupon["program_id"], coupon["email"]) == (COUPON, "ada@example.com")
 
@@ -233,9 +247,9 @@ def test_wave_tells_of_paid_invoices(user: Runner, customer: str) -> None:
     }
     told = {"event_id": "e1", "business_id": "b1", "data": data}
     assert play("wave-paid-invoice", user, {**told, "event_type": "invoice.viewed"}) == []
-    (points,) = play("wave-paid-invoice", user, {**told, "event_type": "invoice.paid"})
+    card, points = play("wave-paid-invoice", user, {**told, "event_type": "invoice.paid"})
     assert points["points"] == 120
-    assert play("wave-paid-invoice", user, {**told, "event_type": "invoice.paid"}) == [points]
+    assert play("wave-paid-invoice", user, {**told, "event_type": "invoice.paid"}) == [card, points]
 
 
 @pytest.mark.parametrize(
@@ -258,7 +272,7 @@ def test_the_router_sends_each_event_one_way(user: Runner, customer: str, event:
 def test_the_way_without_the_app_sends_what_the_api_takes(service: Service, customer: str) -> None:
     request = at(BLUEPRINTS["without-the-app"], 2)["mapper"]
     event = {"customer_id": customer, "amount": 12, "event_id": f"e-{next(_numbers)}"}
-    body = json.loads(mapped(request["jsonStringBodyContent"], event))
+    body = json.loads(mapped(request["jsonStringBodyContent"], {1: event}))
     path = request["url"].removeprefix("https://passes.example.com")
     assert service.call(request["method"].upper(), path, body)["points"] == 12
 

@@ -34,7 +34,7 @@ CODES = {
     "module": {"communication", "staticParams", "mappableParams", "interface", "samples", "scope"},
 }
 # Files beside the app: not deployed.
-BESIDE = ("blueprints/", "icon.png")
+BESIDE = ("blueprints/", ".secrets/", "icon.png")
 SECRETS = re.compile(r"pr_(live|test)_[0-9A-Za-z]{36}|whsec_[A-Za-z0-9+/=]{16,}|eyJ[A-Za-z0-9_-]{20,}")
 
 
