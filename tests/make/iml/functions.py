@@ -101,6 +101,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ifempty": ifempty,
     "length": length,
     "lower": lambda text: to_text(text).lower(),
+    "substring": lambda text, start, end: to_text(text)[start:end],
     "trim": lambda text: to_text(text).strip(),
     "join": lambda items, separator: separator.join(to_text(item) for item in items),
     "split": lambda text, separator: to_text(text).split(separator),

@@ -10,10 +10,12 @@ from tests.make.iml.communication import inherit, known, perform
 from tests.make.iml.evaluation import render
 from tests.make.iml.forms import fill_in
 from tests.make.iml.project import Project
-from tests.make.iml.values import UNDEFINED, is_true
+from tests.make.iml.values import is_true
 from tests.make.iml.wire import Wire
 
 WEBHOOK_DIRECTIVES = frozenset(("verification", "output"))
+VERIFICATION_DIRECTIVES = frozenset(("condition", "respond"))
+RESPOND_DIRECTIVES = frozenset(("type", "status", "body"))
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,12 @@ class Runner:
         known(communication, WEBHOOK_DIRECTIVES, "a webhook's communication")
         named = {name.lower(): value for name, value in headers.items()}
         scope = {**self._scope(webhook), "headers": named, "body": body}
-        verification = communication.get("verification", UNDEFINED)
-        if verification is not UNDEFINED and is_true(render(verification["condition"], scope)):
-            return Received(int(verification["respond"]["status"]))
+        if "verification" in communication:
+            verification = communication["verification"]
+            known(verification, VERIFICATION_DIRECTIVES, "verification")
+            known(verification["respond"], RESPOND_DIRECTIVES, "respond")
+            if is_true(render(verification["condition"], scope)):
+                return Received(int(verification["respond"]["status"]))
         return Received(200, render(communication["output"], scope))
 
     def _scope(self, webhook: Webhook) -> dict[str, Any]:

@@ -40,6 +40,8 @@ DOCUMENTED = [
     ("length(parameters.list)", 3),
     ("lower('Hello')", "hello"),
     ("trim('  Hello ')", "Hello"),
+    ("substring('Hello', 0, 3)", "Hel"),
+    ("substring('Hello', 1, 3)", "el"),
     ("contains('Hello World', 'Hello')", True),
     ("contains('Hello World', 'Bye')", False),
     ("split('John, George, Paul', ',')", ["John", " George", " Paul"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,9 +69,8 @@ class Wire:
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self.hosts:
             raise requests.ConnectionError(f"{origin} is not reachable")
-        path = re.sub("/{2,}", "/", parts.path)
         scheme, netloc = urlsplit(self.hosts[origin])[:2]
-        return urlunsplit((scheme, netloc, path, parts.query, ""))
+        return urlunsplit((scheme, netloc, parts.path, parts.query, ""))
 
     @staticmethod
     def _body(request: Mapping[str, Any], headers: dict[str, str]) -> bytes | None:
