@@ -150,6 +150,13 @@ def test_a_forged_request_is_refused(scenario: Scenario) -> None:
     assert len(scenario.bundles) == started
 
 
+def test_should_make_not_hand_over_the_secret_events_still_come(scenario: Scenario) -> None:
+    """Make's documentation leaves that open. Then the secrecy of the address protects, as docs/make.md says."""
+    headers, body = genuine(scenario)
+    scenario.webhook.kept.pop("secret")
+    assert scenario.user.receive(scenario.webhook, headers, json.loads(body)).status == 200
+
+
 def test_a_genuine_request_sent_again_is_taken(scenario: Scenario) -> None:
     headers, body = genuine(scenario)
     kept = {name: value for name, value in headers.items() if name.startswith(("webhook-", "passrail-"))}
