@@ -26,7 +26,7 @@ class Listener:
     """A small HTTP server that answers what it is told to, and keeps what it got."""
 
     answer: Answerer
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         listener = self
@@ -34,7 +34,7 @@ class Listener:
         class Handler(BaseHTTPRequestHandler):
             def do_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                listener.got.append((dict(self.headers), body))
+                listener.got.append((self.path, dict(self.headers), body))
                 status, content_type, answer = listener.answer(self.path, dict(self.headers), body)
                 self.send_response(status)
                 self.send_header("content-type", content_type)

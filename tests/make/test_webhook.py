@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.make.iml.runner import Received, Runner, Webhook
 from tests.processes import wait_until
 from tests.world import COUPON, GOLD, MEMBERSHIP
 
+_numbers = count(1)
 ALL = [
     "pass.created",
     "pass.updated",
@@ -54,16 +56,18 @@ class Scenario:
 def scenario(user: Runner, service: Service, request: pytest.FixtureRequest) -> Iterator[Scenario]:
     """A scenario; a test may say what it watches."""
     given = getattr(request, "param", {"eventTypes": ALL})
-    webhook = user.attach("passEvents", given, f"http://{service.gateway.host}/hook/4f9x")
+    place = f"/hook/{next(_numbers)}/4f9x"
+    webhook = user.attach("passEvents", given, f"http://{service.gateway.host}{place}")
     received: list[Received] = []
 
     def answer(path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
+        if path != place:
+            return 410, "text/plain", b"Gone"  # what was on its way to the scenario of an earlier test
         found = user.receive(webhook, headers, json.loads(body))
         received.append(found)
         return found.status, "text/plain", b"Accepted"
 
     service.gateway.answer = answer
-    service.gateway.got.clear()
     yield Scenario(user, service, webhook, received)
     user.detach(webhook)
 
@@ -128,7 +132,8 @@ def genuine(scenario: Scenario) -> tuple[dict[str, str], bytes]:
     """Return a request that the service has sent."""
     scenario.user.one("createPass", {"programId": MEMBERSHIP})
     scenario.until(1)
-    headers, body = scenario.service.gateway.got[0]
+    place = scenario.webhook.kept["url"].removeprefix(f"http://{scenario.service.gateway.host}")
+    headers, body = next((headers, body) for path, headers, body in scenario.service.gateway.got if path == place)
     return {name.lower(): value for name, value in headers.items()}, body
 
 

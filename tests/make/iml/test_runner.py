@@ -198,7 +198,7 @@ def test_what_shall_be_sanitised_is_not_in_the_log(stranger: Listener) -> None:
         "log": {"sanitize": ["request.headers.authorization", "response.body.secret", "response.body.not.there"]},
     }  # fmt: skip
     perform(communication, {}, wire)
-    assert stranger.got[0][0]["authorization"] == "Bearer k3y"
+    assert stranger.got[0][1]["authorization"] == "Bearer k3y"
     assert SANITIZED in str(wire.log)
     assert "s3cret" not in str(wire.log)
     assert "k3y" not in str(wire.log)
