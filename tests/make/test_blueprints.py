@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,6 +35,11 @@ def test_every_promised_blueprint_is_there() -> None:
         "quickbooks-paid-invoice", "quickbooks-new-customer", "quickbooks-refund-or-closed-customer",
         "wave-paid-invoice", "pass-events-to-google-sheet", "pass-events-to-crm", "billing-router", "without-the-app",
     }  # fmt: skip
+
+
+def test_the_guide_lists_every_blueprint() -> None:
+    guide = (ROOT.parent / "docs/make.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", guide, re.M)) == sorted([*BLUEPRINTS])
 
 
 @pytest.mark.parametrize("name", BLUEPRINTS)

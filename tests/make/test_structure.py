@@ -208,6 +208,12 @@ def test_a_file_too_many_is_caught(copy: Path) -> None:
     assert faults(Project(copy)) == [f"{GET_PASS}.epoch.iml.json is in no manifest"]
 
 
+def test_the_apps_documentation_lists_every_module(project: Project) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z][A-Za-z ]+) \| ", text.split("## Modules")[1].split("## Errors")[0], re.M)
+    assert sorted(rows[1:]) == sorted(one.about["label"] for one in project.components("module").values())
+
+
 def test_the_files_are_tidy() -> None:
     for path in ROOT.rglob("*.json"):
         text = path.read_text(encoding="utf-8")
