@@ -7,6 +7,8 @@ Connections are not kept: one that the receiver closed meanwhile would look like
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ssl
 import time
 from collections.abc import Sequence
@@ -122,16 +124,24 @@ class Sender:
 
 
 def headers(event_id: str, body: str, secrets: Sequence[str], now: datetime) -> dict[str, str]:
-    """Return the headers of a delivery (Standard Webhooks 1.0.0), with a signature by each secret."""
+    """Return the headers of a delivery (Standard Webhooks 1.0.0), with a signature by each secret.
+
+    `passrail-sender-signature` is for receivers that see headers but never the body as it was sent, as in Make: the
+    HMAC-SHA256 in hex of `<webhook-id>.<webhook-timestamp>`, with the whole text of the secret as its key. It says who
+    sends, not what.
+    """
+    timestamp = str(int(now.timestamp()))
     signatures = [Webhook(secret).sign(event_id, now, body) for secret in secrets]
+    sender = [hmac.new(secret.encode(), f"{event_id}.{timestamp}".encode(), hashlib.sha256) for secret in secrets]
     return {
         "Content-Type": "application/json",
         "User-Agent": "Passrail",
         "Accept-Encoding": "identity",
         "Connection": "close",
         "webhook-id": event_id,
-        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(signatures),
+        "passrail-sender-signature": " ".join(one.hexdigest() for one in sender),
     }
 
 
