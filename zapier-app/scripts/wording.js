@@ -1,0 +1,114 @@
+'use strict';
+
+// Writes lib/wording.json: what the API's description says about everything that the steps show. The integration is
+// pushed on its own and cannot read ../openapi there; and what is not typed twice cannot be said in two ways.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const DESCRIPTION = path.join(__dirname, '../../openapi/openapi.json');
+const WORDING = path.join(__dirname, '../lib/wording.json');
+
+/** Extracts the wording from the API's OpenAPI document. */
+function wording(document) {
+  const schemas = document.components.schemas;
+  const follow = (schema) => (schema.$ref ? schemas[schema.$ref.split('/').pop()] : schema);
+  const inputOf = (operation) => follow(operation.requestBody.content['application/json'].schema);
+  const answerOf = (operation) => Object.values(operation.responses)[0].content['application/json'];
+  const actions = {};
+  for (const [route, { post }] of Object.entries(document.paths)) {
+    if (/^\/v1\/actions\/[^/]+$/.test(route)) {
+      const answer = answerOf(post);
+      actions[post.operationId] = {
+        path: route,
+        description: firstSentence(post.description),
+        input: fields(inputOf(post)),
+        output: fields(follow(answer.schema)),
+        sample: always(answer.example),
+      };
+    }
+  }
+  const page = answerOf(document.paths['/v1/passes'].get);
+  return {
+    actions,
+    find: finding(document.paths, actions),
+    pass: { output: fields(schemas.PassAnswer), sample: always(page.example.data[0]) },
+    ...hooks(document, actions, schemas),
+  };
+}
+
+// Provisional until the hooks are described.
+const EXTRAS = { 'pass.created': 'create_pass', 'points.changed': 'update_points', 'tier.changed': 'change_tier', 'pass.redeemed': 'redeem_pass', 'pass.revoked': 'revoke_pass' };
+
+function hooks(document, actions, schemas) {
+  const { data: dataField, ...envelope } = fields(schemas.EventAnswer);
+  const types = ['pass.created', 'pass.installed', 'pass.uninstalled', 'points.changed', 'tier.changed', 'pass.redeemed', 'pass.revoked', 'pass.expired'];
+  const passSaid = fields(schemas.PassAnswer);
+  const passSample = actions.revoke_pass.sample;
+  return {
+    hook: { program_id: { title: 'Program', description: 'Only events of this program.', type: 'string' } },
+    events: Object.fromEntries(types.map((type) => {
+      const { id, ...rest } = EXTRAS[type] ? actions[EXTRAS[type]].output : passSaid;
+      return [type, {
+        title: type.replace(/(^|[.])(\w)/g, (_, gap, letter) => (gap && ' ') + letter.toUpperCase()),
+        output: { ...envelope, ...rest, operation_id: envelope.operation_id, pass_id: id },
+        sample: { id: 'evt_019ab3c4d5e605fc743d85bc9470dc4d', type, timestamp: '2026-11-20T09:30:00.000Z', operation_id: null, data: EXTRAS[type] ? actions[EXTRAS[type]].sample : passSample },
+      }];
+    })),
+  };
+}
+
+/** What a pass can be found by: its ID, or some of the filters of the list of passes. */
+function finding(paths, actions) {
+  const [id] = paths['/v1/passes/{pass_id}'].parameters;
+  const said = { pass_id: field(actions.redeem_pass.input.pass_id.title, id.description, id.schema) };
+  for (const { name, description, schema } of paths['/v1/passes'].get.parameters) {
+    if (['program_id', 'external_id', 'email'].includes(name)) {
+      said[name] = field(schema.title, description, schema);
+    }
+  }
+  return said;
+}
+
+function fields(schema) {
+  const required = new Set(schema.required);
+  const said = Object.entries(schema.properties).map(([key, one]) => [
+    key,
+    { ...field(one.title, one.description, one), ...(required.has(key) && { required: true }) },
+  ]);
+  return Object.fromEntries(said);
+}
+
+function field(title, description, schema) {
+  const types = [schema.type].flat();
+  return {
+    title,
+    description,
+    type: schema.format === 'date-time' ? 'datetime' : types[0],
+    ...(types.includes('null') && { nullable: true }),
+    ...(schema.enum && { choices: schema.enum }),
+    ...('default' in schema && { default: String(schema.default) }),
+    ...(schema['x-advanced'] && { advanced: true }),
+    ...(schema.examples && { example: schema.examples[0] }),
+  };
+}
+
+/** A sample holds only what every answer has; which custom fields there are is up to each program. */
+function always(example) {
+  return 'fields' in example ? { ...example, fields: {} } : example;
+}
+
+function firstSentence(text) {
+  return text.split(/(?<=\.)\s/)[0];
+}
+
+/** Returns the file's text as it should be. */
+function fresh() {
+  return `${JSON.stringify(wording(JSON.parse(fs.readFileSync(DESCRIPTION, 'utf8'))), null, 1)}\n`;
+}
+
+module.exports = { WORDING, fresh };
+
+if (require.main === module) {
+  fs.writeFileSync(WORDING, fresh());
+}
