@@ -9,6 +9,7 @@ from app import api, health, logs, metrics, security, web
 from app.clock import Clock, system_clock
 from app.service import make_service
 from app.settings import Settings, load_settings
+from app.store.engine import leave_it_to_the_sweep
 
 
 def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> Flask:
@@ -21,11 +22,13 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     Raises:
         app.settings.InvalidSetting: the environment holds a value that cannot be used.
     """
+    # The queue is that of the environment's settings; whoever brings settings of its own has the sweeps only.
+    post = _post if settings is None else leave_it_to_the_sweep
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
     # No view here is a coroutine; Flask would look into that a dozen times a request.
     app.ensure_sync = lambda func: func  # type: ignore[method-assign]
-    app.extensions["passrail"] = make_service(settings, clock)
+    app.extensions["passrail"] = make_service(settings, clock, post)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -36,3 +39,9 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     api.init_app(app)
     web.init_app(app)
     return app
+
+
+def _post(job: str, row_id: str) -> None:
+    from app import jobs
+
+    jobs.post(job, row_id)

@@ -6,7 +6,7 @@
       403  Forbidden
       404  NotFound
       405  MethodNotAllowed
-      409  Duplicate, AlreadyRedeemed, AmbiguousPass, IdempotencyInProgress
+      409  Duplicate, AlreadyRedeemed, AmbiguousPass, HookNotActive, IdempotencyInProgress
       413  PayloadTooLarge
       415  UnsupportedMediaType
       422  ValidationFailed, IdempotencyKeyReused, InsufficientPoints, NotApplicable, UpstreamRejected
@@ -196,6 +196,18 @@ class AmbiguousPass(PassrailError):
         "by `pass_id` or `external_id`."
     )
     example = "2 passes of this program have the e-mail address ada@example.com. Use pass_id to name one."
+
+
+class HookNotActive(PassrailError):
+    status = 409
+    code = "hook-not-active"
+    title = "The hook is not active"
+    explanation = (
+        "A hook that is paused or disabled is sent nothing, so that there is no use in a test or in sending something "
+        "again. Make it active first: `PATCH /v1/hooks/{hook_id}` with `status: active`. Look at `disabled_reason` "
+        "before: `gone` means that the receiver ended the subscription itself."
+    )
+    example = "This hook is disabled. Make it active first (PATCH, status: active)."
 
 
 class IdempotencyInProgress(PassrailError):

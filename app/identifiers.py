@@ -11,12 +11,15 @@ import secrets
 import time
 
 ACCOUNT = "acct"
+DELIVERY = "dlv"
 EVENT = "evt"
+HOOK = "hook"
 KEY = "key"
 OPERATION = "op"
 PASS = "pass"
 PROGRAM = "prog"
 REQUEST = "req"
+TEST_EVENT = "evt_test"
 TIER = "tier"
 
 # What may stand where an ID is expected, in paths and fields alike; anything else cannot name a thing of ours.

@@ -1,45 +1,62 @@
 """Background work, run by `huey_consumer app.jobs.huey` (the `worker` of the Procfile).
 
 Jobs carry IDs only. The database is the truth: a job that is lost is found by the next sweep over the rows, so the
-queue may live in a plain file of this machine.
+queue may live in a plain file of this machine, or in a Redis that forgets.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from huey import SqliteHuey, crontab
+from huey import Huey, crontab
+from huey.storage import RedisStorage, SqliteStorage
 
 from app import logs
+from app.events import deliveries
 from app.service import Service, make_service
 from app.settings import load_settings
 
+if TYPE_CHECKING:
+    from app.events.delivering import Courier
+
 _log = logging.getLogger(__name__)
 _settings = load_settings()
+# What is due within this time gets a job of its own at the exact moment; the sweep that finds the rest is not rarer.
+SWEEP = timedelta(minutes=1)
 
 
-class Jobs(SqliteHuey):  # type: ignore[misc]
-    """The queue; its consumer logs as the rest of the service does."""
+class Jobs(Huey):  # type: ignore[misc]
+    """The queue; its consumer logs as the rest of the service does, and begins with what the last one left."""
 
     def create_consumer(self, **options: Any) -> Any:
         """Make the consumer, after its command line has given the logger `huey` a handler of another form."""
         logger = logging.getLogger("huey")
         logger.handlers = []
-        logger.setLevel(logging.NOTSET)
+        # Two lines a job are too many where a job is one of thousands.
+        logger.setLevel(logging.WARNING)
+        logging.getLogger("huey.consumer").setLevel(logging.INFO)
+        logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        self.enqueue(sweep.s())
         return super().create_consumer(**options)
 
 
-def _queue_file() -> str:
+def _make_queue() -> Jobs:
+    if _settings.redis_url:
+        from redis import ConnectionPool
+
+        pool = ConnectionPool.from_url(_settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
+        return Jobs("passrail", storage_class=RedisStorage, connection_pool=pool, results=False)
     folder = Path(_settings.data_dir).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / "jobs.db")
+    return Jobs("passrail", storage_class=SqliteStorage, filename=str(folder / "jobs.db"), results=False)
 
 
-huey = Jobs("passrail", filename=_queue_file(), results=False)
+huey = _make_queue()
 
 
 @lru_cache(maxsize=1)
@@ -52,5 +69,61 @@ def service() -> Service:
 def purge() -> None:
     """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
     from app.actions.operation import purge as purge_operations
+    from app.events.delivering import forget_old
 
-    _log.info("purged", extra={"operations": purge_operations(service())})
+    forgotten = forget_old(service().store, service().clock())
+    _log.info("purged", extra={"operations": purge_operations(service()), "deliveries": forgotten})
+
+
+@lru_cache(maxsize=1)
+def courier() -> Courier:
+    """Return who takes events to hooks. Its libraries are the worker's alone: the web server only posts."""
+    from app.events.delivering import Courier
+    from app.events.sending import Sender
+    from app.events.targets import allowed_hosts
+
+    return Courier(service().store, service().clock, Sender(allowed_hosts(_settings.hook_allowed_hosts)))
+
+
+@huey.task()  # type: ignore[untyped-decorator]
+def deliver(hook_id: str) -> None:
+    """Send what is due to a hook. What is due soon gets a job then; what is due later is found by the sweep."""
+    again_at = courier().deliver_due(hook_id)
+    if again_at is not None:
+        _deliver_at(hook_id, again_at)
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
+    now = service().clock()
+    with service().store.read() as connection:
+        waiting = deliveries.waiting(connection, now + SWEEP)
+    for hook_id, when in waiting:
+        _deliver_at(hook_id, when)
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+def expire() -> None:
+    """Once a minute: tell of passes that have expired."""
+    from app.actions.expiring import tell_expired
+
+    expired = tell_expired(service())
+    if expired:
+        _log.info("expired", extra={"passes": expired})
+
+
+def _deliver_at(hook_id: str, when: datetime) -> None:
+    now = service().clock()
+    if when <= now:
+        deliver(hook_id)
+    elif when <= now + SWEEP:
+        deliver.schedule(args=(hook_id,), eta=when)
+
+
+def post(job: str, row_id: str) -> None:
+    """Put a job on a row into the queue. Loses nothing when the queue does: the sweeps look at the rows."""
+    try:
+        {"deliver": deliver}[job](row_id)
+    except Exception:  # the change is made: nothing the queue says may make it look otherwise
+        _log.warning("the queue does not take a job", exc_info=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,7 +11,7 @@ from flask import current_app
 from app.accounts.keys import KeyRing
 from app.clock import Clock, system_clock
 from app.settings import Settings
-from app.store.engine import Store
+from app.store.engine import Store, leave_it_to_the_sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,18 @@ class Service:
     keys: KeyRing
 
 
-def make_service(settings: Settings, clock: Clock = system_clock) -> Service:
-    """Put the parts together: for the web application, the jobs and the command line alike."""
-    store = Store(settings)
+def make_service(
+    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = leave_it_to_the_sweep
+) -> Service:
+    """Put the parts together: for the web application, the jobs and the command line alike.
+
+    Args:
+        settings: see there.
+        clock: the time.
+        post: takes the name of a background job and the ID of the row it is about. Jobs may be lost: sweeps find the
+            rows.
+    """
+    store = Store(settings, post)
     return Service(settings, store, clock, KeyRing(store, clock))
 
 

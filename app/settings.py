@@ -69,6 +69,17 @@ class Settings:
     lease_seconds: int = _setting(
         60, "Seconds after which an operation that calls an issuer is taken for crashed.", at_least=1
     )
+    redis_url: str = _setting(
+        "",
+        "Address of a Redis server for the job queue, for example `redis://host:6379/0`. Needed when web server and "
+        "worker run on different machines. Default: a file in `DATA_DIR`.",
+        begins=("redis://", "rediss://", "unix://"),
+    )
+    hook_allowed_hosts: str = _setting(
+        "",
+        "Receivers of events that may be in a private network and plain http: `host` or `host:port`, with commas "
+        "between. Every other receiver must be public and https.",
+    )
     log_level: str = _setting("INFO", "Least level of the log lines.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
     @property

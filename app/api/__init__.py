@@ -6,7 +6,19 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.api import account, actions, authentication, events, openapi, operations, passes, problems, programs
+from app.api import (
+    account,
+    actions,
+    authentication,
+    event_types,
+    events,
+    hooks,
+    openapi,
+    operations,
+    passes,
+    problems,
+    programs,
+)
 from app.api.limits import RateLimiter
 from app.service import Service
 
@@ -27,7 +39,7 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     authentication.init_app(app, limiter)
     api = openapi.make_api(app)
-    for module in (actions, passes, programs, operations, events, account):
+    for module in (actions, passes, programs, operations, events, event_types, hooks, account):
         for blueprint in module.blueprints():
             api.register_blueprint(blueprint)
     app.extensions["passrail_api"] = api

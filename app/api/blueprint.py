@@ -163,6 +163,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return decorator
 
+    def answers_nothing(self, description: str) -> Callable[[View], View]:
+        """Document that the answer is empty (204)."""
+        document = self.response(204, description=description, headers=ANSWER_HEADERS)
+
+        def decorator(view: View) -> View:
+            _take_documentation(view, document, "response")
+            return view
+
+        return decorator
+
     def raises(self, *kinds: type[PassrailError]) -> Callable[[View], View]:
         """Document errors the view raises itself."""
 

@@ -12,7 +12,6 @@ from app.accounts.keys import Caller
 from app.actions.answer import example, said
 from app.api.blueprint import Blueprint, json_answer
 from app.api.paging import PageQuery, page_answer, page_of
-from app.clock import to_text
 from app.events import outbox
 from app.events.outbox import Event
 from app.events.types import DESCRIPTIONS, POINTS_CHANGED
@@ -21,7 +20,7 @@ from app.service import current_service
 
 
 class EventAnswer(Base):
-    """Something that happened to a pass."""
+    """Something that happened to a pass or a hook."""
 
     id = fields.String(
         required=True, metadata=said("Event ID", "ID of the event.", "evt_019ab3c4d5e605fc743d85bc9470dc4d")
@@ -43,7 +42,7 @@ class EventAnswer(Base):
         metadata={
             "title": "Data",
             "description": "The pass as it was right afterwards, flat, with what the action tells beyond it and the "
-            "reason where one was given.",
+            "reason where one was given. For `hook.disabled` the hook.",
         },
     )
 
@@ -52,8 +51,10 @@ class EventQuery(PageQuery):
     """What a list of events is narrowed to."""
 
     type = Choice("Event Type", "Only events of this type.", choices=tuple(DESCRIPTIONS))
+    program_id = Identifier("Program", "Only events of this program's passes.")
     pass_id = Identifier("Pass", "Only events of this pass.")
     since = Instant("Since", "Only events at this time or later.")
+    until = Instant("Until", "Only events at this time or earlier.")
 
 
 EVENT = EventAnswer()
@@ -68,14 +69,9 @@ EVENT_PAGE = page_answer("EventPage", EVENT)
 
 
 def show_event(event: Event) -> dict[str, Any]:
-    """Make the answer of an event."""
-    return {
-        "id": event.id,
-        "type": event.type,
-        "timestamp": to_text(event.created_at),
-        "operation_id": event.operation_id,
-        "data": json.loads(event.data),
-    }
+    """Make the answer of an event: exactly what hooks are sent."""
+    shown: dict[str, Any] = json.loads(outbox.payload(event))
+    return shown
 
 
 def blueprints() -> list[Blueprint]:
@@ -98,8 +94,10 @@ def blueprints() -> list[Blueprint]:
                 caller.account_id,
                 caller.mode,
                 event_type=query.get("type"),
+                program_id=query.get("program_id"),
                 pass_id=query.get("pass_id"),
                 since=query.get("since"),
+                until=query.get("until"),
                 before=query.get("cursor"),
                 limit=query["limit"] + 1,
             )

@@ -35,6 +35,8 @@ TAGS = {
     "Programs": "What passes are issued from.",
     "Operations": "What was asked for, and what came of it.",
     "Events": "What happened to passes.",
+    "Event types": "What can happen.",
+    "Hooks": "Have events sent to you.",
     "Account": "Who am I.",
 }
 

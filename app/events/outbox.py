@@ -1,38 +1,55 @@
-"""The stored events: written with the change they tell of, listed newest first."""
+"""The stored events: written with the change they tell of, listed newest first.
+
+With an event go its deliveries: one row for each hook that wants it, in the same transaction. Whoever sees the change
+finds both, and a crash can lose neither.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from app import identifiers
+from app.clock import to_text
+from app.events import deliveries
+from app.events.hooks import EVERYTHING
 from app.model import Mode, Pass
 from app.store.statement import Statement
-from app.store.tables import events
-from app.store.values import from_milliseconds, to_milliseconds
+from app.store.tables import events, hooks
+from app.store.values import instant, to_json, to_milliseconds
 
 _INSERT = Statement(insert(events))
+# Runs in every action. Paused hooks get their deliveries too; they wait until the hook is resumed.
+_LISTENING = Statement(
+    select(hooks.c.id, hooks.c.event_types, hooks.c.program_id).where(
+        hooks.c.account_id == bindparam("account_id"),
+        hooks.c.mode == bindparam("mode"),
+        text("status IN ('active', 'paused')"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a pass. `data` is the JSON text of the pass as it was then, and the details."""
+    """Something that happened to a pass or a hook. `data` is the JSON text of it as it was then, and the details."""
 
     id: str
     type: str
     created_at: datetime
-    program_id: str
-    pass_id: str
+    program_id: str | None
+    pass_id: str | None
     operation_id: str | None
     data: str
 
 
-def record(connection: Connection, event_type: str, subject: Pass, operation_id: str, data: str, now: datetime) -> None:
+def record(
+    connection: Connection, event_type: str, subject: Pass, operation_id: str | None, data: str, now: datetime
+) -> None:
     """Write an event, in the transaction of the change itself: neither is ever there without the other."""
     row = {
-        "id": identifiers.new_id(identifiers.EVENT),
         "account_id": subject.account_id,
         "mode": subject.mode.value,
         "type": event_type,
@@ -40,9 +57,34 @@ def record(connection: Connection, event_type: str, subject: Pass, operation_id:
         "pass_id": subject.id,
         "operation_id": operation_id,
         "data": data,
-        "created_at": to_milliseconds(now),
     }
-    _INSERT.run(connection, row)
+    _write(connection, row, now)
+
+
+def record_of_hook(
+    connection: Connection, event_type: str, account_id: str, mode: Mode, data: str, now: datetime
+) -> None:
+    """Write an event about a hook, in the transaction of its change."""
+    row = {
+        "account_id": account_id,
+        "mode": mode.value,
+        "type": event_type,
+        "program_id": None,
+        "pass_id": None,
+        "operation_id": None,
+        "data": data,
+    }
+    _write(connection, row, now)
+
+
+def _write(connection: Connection, row: dict[str, str | None], now: datetime) -> None:
+    event_id = identifiers.new_id(identifiers.EVENT)
+    _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(now)})
+    world = {"account_id": row["account_id"], "mode": row["mode"]}
+    for hook_id, event_types, program_id in _LISTENING.run(connection, world).fetchall():
+        wanted = json.loads(event_types)
+        if (EVERYTHING in wanted or row["type"] in wanted) and program_id in (None, row["program_id"]):
+            deliveries.add(connection, hook_id, event_id, str(row["type"]), now)
 
 
 def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str | None, str]]:
@@ -56,14 +98,35 @@ def rewrite(connection: Connection, event_id: str, data: str) -> None:
     connection.execute(update(events).where(events.c.id == event_id).values(data=data))
 
 
+def get(connection: Connection, event_id: str) -> Event | None:
+    """Return the event of this ID, for the worker."""
+    row = connection.execute(select(events).where(events.c.id == event_id)).first()
+    return None if row is None else _from_row(row)
+
+
+def payload(event: Event) -> str:
+    """Return the event as it is delivered and listed: JSON text."""
+    head = to_json(
+        {
+            "id": event.id,
+            "type": event.type,
+            "timestamp": to_text(event.created_at),
+            "operation_id": event.operation_id,
+        }
+    )
+    return f'{head[:-1]},"data":{event.data}}}'
+
+
 def page(
     connection: Connection,
     account_id: str,
     mode: Mode,
     *,
     event_type: str | None = None,
+    program_id: str | None = None,
     pass_id: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     before: str | None,
     limit: int,
 ) -> list[Event]:
@@ -71,15 +134,18 @@ def page(
     query = select(events).where(events.c.account_id == account_id, events.c.mode == mode.value)
     if event_type is not None:
         query = query.where(events.c.type == event_type)
+    if program_id is not None:
+        query = query.where(events.c.program_id == program_id)
     if pass_id is not None:
         query = query.where(events.c.pass_id == pass_id)
     if since is not None:
         query = query.where(events.c.created_at >= to_milliseconds(since))
+    if until is not None:
+        query = query.where(events.c.created_at <= to_milliseconds(until))
     if before is not None:
         query = query.where(events.c.id < before)
-    found = []
-    for row in connection.execute(query.order_by(events.c.id.desc()).limit(limit)):
-        created_at = from_milliseconds(row.created_at)
-        assert created_at is not None
-        found.append(Event(row.id, row.type, created_at, row.program_id, row.pass_id, row.operation_id, row.data))
-    return found
+    return [_from_row(row) for row in connection.execute(query.order_by(events.c.id.desc()).limit(limit))]
+
+
+def _from_row(row: Row[tuple[object, ...]]) -> Event:
+    return Event(row.id, row.type, instant(row.created_at), row.program_id, row.pass_id, row.operation_id, row.data)

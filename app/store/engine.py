@@ -9,7 +9,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,16 @@ from app.settings import Settings
 BUSY_TIMEOUT_MS = 20_000
 # Every 32 MB instead of every 4 MB: an action writes to a dozen pages, and a checkpoint makes its writer wait.
 CHECKPOINT_PAGES = 8_000
+_JOBS = "passrail_jobs"
+
+
+def leave_it_to_the_sweep(job: str, row_id: str) -> None:
+    """Post nothing: the sweeps of `jobs.py` find every row that waits."""
+
+
+def post_after_commit(connection: Connection, job: str, row_id: str) -> None:
+    """Ask for a background job on a row that this transaction writes; it is posted once the row is there to be seen."""
+    connection.info.setdefault(_JOBS, {})[job, row_id] = None
 
 
 class WriterQueue:
@@ -62,7 +72,8 @@ class Store:
     "database is locked" under load.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, post: Callable[[str, str], None] = leave_it_to_the_sweep) -> None:
+        self._post = post
         url = make_url(settings.database)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         if self.is_sqlite and url.database:
@@ -123,6 +134,15 @@ class Store:
 
         Never call an issuer inside: on SQLite everybody else waits for the end.
         """
+        with self._transaction() as connection:
+            connection.info.pop(_JOBS, None)  # of a transaction that was rolled back
+            yield connection
+            jobs = connection.info.pop(_JOBS, ())
+        for job, row_id in jobs:
+            self._post(job, row_id)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         if self._writers is None:
             with self.engine.connect() as connection:
                 connection = connection.execution_options(isolation_level="READ COMMITTED")

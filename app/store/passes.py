@@ -30,7 +30,7 @@ from sqlalchemy import (
 from app.model import InstallState, Mode, Pass, Program, Status
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement
-from app.store.tables import NOT_ONLY_ISSUED, passes, programs
+from app.store.tables import EXPIRY_UNTOLD, NOT_ONLY_ISSUED, passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -60,7 +60,9 @@ _BY_LINK_TOKEN = Statement(_WITH_PROGRAM.where(passes.c.link_token == bindparam(
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 _INSERT = Statement(
-    insert(passes).values({column.name: bindparam(column.name) for column in passes.c if column.computed is None})
+    insert(passes).values(
+        {column.name: bindparam(column.name) for column in passes.c if column.name not in ("closed_by", "expiry_told")}
+    )
 )
 MILLISECONDS_DIGITS = 15
 
@@ -204,6 +206,19 @@ def save(connection: Connection, before: Pass, after: Pass) -> None:
         _update_of(tuple(changed)).run(connection, {"pass_id": after.id, **changed})
 
 
+def untold_expired(connection: Connection, now: datetime, limit: int) -> list[Found]:
+    """Return passes of all accounts that have expired without an event, those that did first; nobody else has them."""
+    query = _WITH_PROGRAM.where(EXPIRY_UNTOLD, passes.c.expires_at <= to_milliseconds(now))
+    mine = query.order_by(passes.c.expires_at).limit(limit).with_for_update(of=passes, skip_locked=True)
+    return [_found(row) for row in connection.execute(mine)]
+
+
+def note_expiry_told(connection: Connection, told: Pass) -> None:
+    """Remember that an event has told of this expiry."""
+    note = update(passes).where(passes.c.id == told.id).values(expiry_told=passes.c.expires_at)
+    connection.execute(note)
+
+
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
     row = query.first(connection, values)
     return None if row is None else _found(row)
@@ -238,6 +253,7 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         created_at,
         updated_at,
         _closed_by,
+        _expiry_told,
     ) = columns
     return Pass(
         id=pass_id,

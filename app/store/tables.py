@@ -91,6 +91,8 @@ passes = Table(
     Column("updated_at", BigInteger, nullable=False),
     # What ended the pass, if something did: lists by status are read from its index. The database works it out.
     Column("closed_by", String(8), Computed(CLOSED_BY, persisted=True)),
+    # The `expires_at` that an event has told of; another one is another expiry.
+    Column("expiry_told", BigInteger),
 )
 # One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
 # revoked pass keeps its external ID for the record and sets it free for a new one.
@@ -113,6 +115,11 @@ for name in ("email", "external_id"):
         sqlite_where=given,
         postgresql_where=given,
     )
+# What the search for expired passes reads: those whose expiry no event has told of yet.
+EXPIRY_UNTOLD = text(
+    "expires_at IS NOT NULL AND closed_by = 'nothing' AND (expiry_told IS NULL OR expiry_told <> expires_at)"
+)
+Index("ix_passes_expiry_untold", passes.c.expires_at, sqlite_where=EXPIRY_UNTOLD, postgresql_where=EXPIRY_UNTOLD)
 NOT_ONLY_ISSUED = text("install_state <> 'issued'")
 Index(
     "ix_passes_install_state",
@@ -163,11 +170,75 @@ events = Table(
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("mode", String(4), nullable=False),
     Column("type", String(30), nullable=False),
-    Column("program_id", String(64), nullable=False),
-    Column("pass_id", String(64), nullable=False),
+    # NULL where the event is about a hook.
+    Column("program_id", String(64)),
+    Column("pass_id", String(64)),
     Column("operation_id", String(40)),
     Column("data", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
 Index("ix_events_world", events.c.account_id, events.c.mode, events.c.id)
+Index("ix_events_type", events.c.account_id, events.c.mode, events.c.type, events.c.id)
 Index("ix_events_pass", events.c.pass_id, events.c.id)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("target_url", Text, nullable=False),
+    Column("event_types", Text, nullable=False),
+    Column("program_id", String(64)),
+    Column("status", String(8), nullable=False),
+    Column("disabled_reason", String(20)),
+    # In plain text: it must be there to sign with, and signs nothing but what we send to the hook (docs/hooks.md).
+    Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+    Column("old_secret_until", BigInteger),
+    # How it fares: attempts that failed since the first one within a day, and since when nothing gets through.
+    Column("failures", Integer, nullable=False),
+    Column("first_failure_at", BigInteger),
+    Column("failing_since", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+Index("ix_hooks_world", hooks.c.account_id, hooks.c.mode, hooks.c.id)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("hook_id", ForeignKey("hooks.id"), nullable=False),
+    Column("event_id", String(48), nullable=False),
+    Column("event_type", String(30), nullable=False),
+    # The body of a test, which has no event. What is sent of an event is read from the event itself.
+    Column("test_body", Text),
+    Column("status", String(10), nullable=False),
+    Column("attempts", Text, nullable=False),
+    # Tries since it was made or replayed; the place in the schedule.
+    Column("tries", Integer, nullable=False),
+    Column("next_attempt_at", BigInteger),
+    Column("lease_until", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+)
+Index("ix_deliveries_hook", deliveries.c.hook_id, deliveries.c.id)
+PENDING = text("status = 'pending'")
+Index(
+    "ix_deliveries_pending",
+    deliveries.c.hook_id,
+    deliveries.c.next_attempt_at,
+    sqlite_where=PENDING,
+    postgresql_where=PENDING,
+)
+LEASED = text("lease_until IS NOT NULL")
+Index(
+    "ix_deliveries_leased",
+    deliveries.c.hook_id,
+    deliveries.c.lease_until,
+    sqlite_where=LEASED,
+    postgresql_where=LEASED,
+)
+FINISHED = text("finished_at IS NOT NULL")
+Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=FINISHED, postgresql_where=FINISHED)

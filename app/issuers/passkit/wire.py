@@ -1,7 +1,7 @@
 """Bytes to PassKit and back: one pool of connections for the process, with limits on time and size.
 
-Three things the libraries leave open are closed here. A read timeout counts between two packets, so a server that drips
-a byte a second holds a thread for ever: here it counts for the whole answer, its headers included. An error does not
+Three things the libraries leave open are closed here. A read timeout counts between two packets: here it counts for the
+whole answer (`app/timed.py`). An error does not
 tell whether the request had left: here one that was raised while connecting says so. An answer without a length can be
 cut off unnoticed: here it is refused.
 """
@@ -9,9 +9,6 @@ cut off unnoticed: here it is refused.
 from __future__ import annotations
 
 import http.client
-import io
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from app.issuers.passkit.failures import Garbled, NotSent, PassKitFailure, Unclear
+from app.timed import TimedResponse
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0  # from the last byte sent to the last byte received
@@ -36,34 +34,7 @@ class NotConnected(HTTPError):
     """Raised while connecting (DNS, TCP, TLS), so that no byte of the request was sent."""
 
 
-class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a fixed instant, whatever the pace of the other side."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw, self._sock = raw, sock
-        seconds = sock.gettimeout()
-        self._until = time.monotonic() + (ANSWER_SECONDS if seconds is None else seconds)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
-
+class _WholeResponse(TimedResponse):
     def begin(self) -> None:
         """Read the head; refuse an answer that ends where the connection does.
 
@@ -76,7 +47,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _PlainConnection(HTTPConnection):
-    response_class = _TimedResponse
+    response_class = _WholeResponse
 
     def connect(self) -> None:
         try:
@@ -86,7 +57,7 @@ class _PlainConnection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
-    response_class = _TimedResponse
+    response_class = _WholeResponse
 
     def connect(self) -> None:
         try:

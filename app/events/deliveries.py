@@ -1,0 +1,275 @@
+"""Deliveries: events on their way to hooks, as rows. The rows are the truth; jobs only say that there is work.
+
+A delivery is *pending* until it is delivered, failed or dropped. A worker claims it with a lease: while the lease
+lasts nobody else sends it, and when the worker dies it comes back by itself. Hence "at least once": what was sent and
+not written down is sent again, under the same `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
+
+from app import identifiers
+from app.clock import to_text
+from app.events.schedule import Outcome
+from app.store.engine import post_after_commit
+from app.store.statement import Statement
+from app.store.tables import FINISHED, LEASED, PENDING, deliveries, hooks
+from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
+
+JOB = "deliver"
+AT_ONCE = 2
+# Longer than an attempt can take (`sending.py`): who is late lost the delivery to somebody else.
+LEASE = timedelta(seconds=40)
+CHUNK = 1000
+
+_INSERT = Statement(
+    insert(deliveries).values(
+        {column.name: bindparam(column.name) for column in deliveries.c if column.name != "finished_at"}
+    )
+)
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery is in its life."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one hook. `test_body` is what is sent for a test, which has no event."""
+
+    id: str
+    hook_id: str
+    event_id: str
+    event_type: str
+    status: DeliveryStatus
+    attempts: tuple[dict[str, Any], ...]
+    tries: int
+    next_attempt_at: datetime | None
+    lease_until: datetime | None
+    created_at: datetime
+    test_body: str | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Tell whether it is a sample that somebody asked for."""
+        return self.test_body is not None
+
+
+def add(
+    connection: Connection,
+    hook_id: str,
+    event_id: str,
+    event_type: str,
+    now: datetime,
+    test_body: str | None = None,
+) -> str:
+    """Write a delivery that is due at once and ask for the job; return its ID."""
+    delivery_id = identifiers.new_id(identifiers.DELIVERY)
+    row = {
+        "id": delivery_id,
+        "hook_id": hook_id,
+        "event_id": event_id,
+        "event_type": event_type,
+        "test_body": test_body,
+        "status": DeliveryStatus.PENDING.value,
+        "attempts": "[]",
+        "tries": 0,
+        "next_attempt_at": to_milliseconds(now),
+        "lease_until": None,
+        "created_at": to_milliseconds(now),
+    }
+    _INSERT.run(connection, row)
+    post_after_commit(connection, JOB, hook_id)
+    return delivery_id
+
+
+def claim(connection: Connection, hook_id: str, now: datetime) -> Delivery | None:
+    """Take the hook's next due delivery; None where nothing is due, or enough is under way.
+
+    The caller holds the hook's row, so that two workers do not count at the same time.
+    """
+    milliseconds = to_milliseconds(now)
+    mine = deliveries.c.hook_id == hook_id
+    under_way = select(func.count()).where(mine, LEASED, deliveries.c.lease_until > milliseconds)
+    if connection.execute(under_way).scalar_one() >= AT_ONCE:
+        return None
+    is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= milliseconds)
+    due = select(deliveries).where(mine, PENDING, deliveries.c.next_attempt_at <= milliseconds, is_free)
+    row = connection.execute(due.order_by(deliveries.c.next_attempt_at).limit(1)).first()
+    if row is None:
+        return None
+    lease = now + LEASE
+    connection.execute(_one(row.id).values(lease_until=to_milliseconds(lease)))
+    return replace(_from_row(row), lease_until=lease)
+
+
+def put_back(connection: Connection, claimed: Delivery) -> None:
+    """Give a claimed delivery back untried."""
+    held = _one(claimed.id).where(deliveries.c.lease_until == to_milliseconds(claimed.lease_until))
+    connection.execute(held.values(lease_until=None))
+
+
+def finish(
+    connection: Connection,
+    claimed: Delivery,
+    outcome: Outcome,
+    now: datetime,
+    status: DeliveryStatus,
+    next_attempt_at: datetime | None,
+) -> bool:
+    """Write down what came of an attempt. False: the delivery was lost to somebody else, or dropped, meanwhile."""
+    attempt = {
+        "at": to_text(now),
+        "status_code": outcome.status_code,
+        "error": outcome.error,
+        "duration_ms": outcome.duration_ms,
+    }
+    values = {
+        "status": status.value,
+        "attempts": to_json([*claimed.attempts, attempt]),
+        "tries": claimed.tries + 1,
+        "next_attempt_at": to_milliseconds(next_attempt_at),
+        "lease_until": None,
+        "finished_at": None if status is DeliveryStatus.PENDING else to_milliseconds(now),
+    }
+    held = _one(claimed.id).where(PENDING, deliveries.c.lease_until == to_milliseconds(claimed.lease_until))
+    return connection.execute(held.values(values)).rowcount == 1
+
+
+def drop_pending(connection: Connection, hook_id: str, now: datetime) -> None:
+    """Give up whatever waits for a hook that ends."""
+    values = {
+        "status": DeliveryStatus.DROPPED.value,
+        "next_attempt_at": None,
+        "lease_until": None,
+        "finished_at": to_milliseconds(now),
+    }
+    connection.execute(update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING).values(values))
+
+
+def replay(connection: Connection, delivery: Delivery, now: datetime) -> None:
+    """Make a delivery due again, at the start of the schedule, whatever came of it; its attempts stay listed."""
+    connection.execute(_one(delivery.id).where(deliveries.c.lease_until.is_(None)).values(_due_again(now)))
+    post_after_commit(connection, JOB, delivery.hook_id)
+
+
+def replay_range(
+    connection: Connection, hook_id: str, since: datetime, until: datetime, after: str, now: datetime
+) -> tuple[int, str | None]:
+    """Make finished deliveries of events in a time due again, at most `CHUNK` of them, in the order of their IDs.
+
+    Returns:
+        How many, and the ID to go on after; None when that was all.
+    """
+    query = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.hook_id == hook_id,
+            deliveries.c.id > after,
+            FINISHED,
+            deliveries.c.test_body.is_(None),
+            deliveries.c.created_at.between(to_milliseconds(since), to_milliseconds(until)),
+        )
+        .order_by(deliveries.c.id)
+        .limit(CHUNK)
+    )
+    found = list(connection.execute(query).scalars())
+    if found:
+        connection.execute(update(deliveries).where(deliveries.c.id.in_(found)).values(_due_again(now)))
+        post_after_commit(connection, JOB, hook_id)
+    return len(found), found[-1] if len(found) == CHUNK else None
+
+
+def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | None:
+    """Return the hook's delivery of this ID."""
+    query = select(deliveries).where(deliveries.c.hook_id == hook_id, deliveries.c.id == delivery_id)
+    row = connection.execute(query).first()
+    return None if row is None else _from_row(row)
+
+
+def page(
+    connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
+) -> list[Delivery]:
+    """Return at most `limit` deliveries, newest first, those older than the ID `before`."""
+    query = select(deliveries).where(deliveries.c.hook_id == hook_id)
+    if status is not None:
+        query = query.where(deliveries.c.status == status.value)
+    if before is not None:
+        query = query.where(deliveries.c.id < before)
+    return [_from_row(row) for row in connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))]
+
+
+def next_due(connection: Connection, hook_id: str, after: datetime) -> datetime | None:
+    """Return when the hook's next delivery after that moment is due; None where none is."""
+    later = deliveries.c.next_attempt_at > to_milliseconds(after)
+    return from_milliseconds(connection.execute(_first_due().where(deliveries.c.hook_id == hook_id, later)).scalar())
+
+
+def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, datetime]]:
+    """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed."""
+    first_due = _first_due().where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
+    lapses = (
+        select(func.max(deliveries.c.lease_until))
+        .where(deliveries.c.hook_id == hooks.c.id, LEASED)
+        .correlate(hooks)
+        .scalar_subquery()
+    )
+    query = select(hooks.c.id, first_due, lapses).where(text("hooks.status = 'active'"))
+    return [
+        (hook_id, instant(when))
+        for hook_id, due, lapse in connection.execute(query)
+        for when in (due, lapse)
+        if when is not None and when <= (to_milliseconds(until) or 0)
+    ]
+
+
+def forget_before(connection: Connection, before: datetime) -> int:
+    """Delete at most `CHUNK` deliveries that ended before then; return how many."""
+    old = select(deliveries.c.id).where(FINISHED, deliveries.c.finished_at < to_milliseconds(before)).limit(CHUNK)
+    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
+
+
+def _first_due() -> Select[Any]:
+    return select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
+
+
+def _one(delivery_id: str) -> Any:
+    return update(deliveries).where(deliveries.c.id == delivery_id)
+
+
+def _due_again(now: datetime) -> dict[str, Any]:
+    return {
+        "status": DeliveryStatus.PENDING.value,
+        "tries": 0,
+        "next_attempt_at": to_milliseconds(now),
+        "finished_at": None,
+    }
+
+
+def _from_row(row: Any) -> Delivery:
+    return Delivery(
+        id=row.id,
+        hook_id=row.hook_id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        status=DeliveryStatus(row.status),
+        attempts=tuple(json.loads(row.attempts)),
+        tries=row.tries,
+        next_attempt_at=from_milliseconds(row.next_attempt_at),
+        lease_until=from_milliseconds(row.lease_until),
+        created_at=instant(row.created_at),
+        test_body=row.test_body,
+    )

@@ -1,0 +1,160 @@
+"""What the worker does: send what is due to a hook, and write down what came of it.
+
+A job names a hook. It claims the hook's deliveries one after another until none is due; a job that finds two others at
+the same hook ends at once, because whoever finishes takes the next. So a dead receiver holds two threads at most, and
+all receivers that fail hold no more than half of the worker's.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from app.clock import Clock
+from app.events import deliveries, hooks, outbox, schedule
+from app.events.deliveries import Delivery, DeliveryStatus
+from app.events.hooks import Hook, HookStatus
+from app.events.schedule import Health, Outcome
+from app.events.sending import Sender, host_of
+from app.events.types import HOOK_DISABLED
+from app.store.engine import Store
+from app.store.values import to_json
+
+KEPT = timedelta(days=30)
+# A job that has more to do than this ends and has itself posted anew: others get their turn, and a worker that shall
+# stop is not held up.
+TURN = timedelta(seconds=5)
+FAILING_AT_ONCE = 12  # half of the worker's threads (Procfile)
+
+_log = logging.getLogger("passrail.delivery")
+
+
+class Courier:
+    """Takes events to hooks. One a worker process; its threads share it."""
+
+    def __init__(self, store: Store, clock: Clock, sender: Sender, chance: Callable[[], float] = random.random) -> None:
+        self._store, self._clock, self._sender, self._chance = store, clock, sender, chance
+        self._failing = threading.BoundedSemaphore(FAILING_AT_ONCE)
+
+    def deliver_due(self, hook_id: str) -> datetime | None:
+        """Send what is due to a hook, one after another; return when to call again, None where nothing waits."""
+        end = self._clock() + TURN
+        while (now := self._clock()) < end:
+            claimed = self._claim(hook_id)
+            if claimed is None:
+                with self._store.read() as connection:
+                    return deliveries.next_due(connection, hook_id, now)
+            hook, delivery, body = claimed
+            if hook.health.failures == 0:
+                self._attempt(hook, delivery, body)
+            elif self._failing.acquire(blocking=False):
+                try:
+                    self._attempt(hook, delivery, body)
+                finally:
+                    self._failing.release()
+            else:
+                with self._store.write() as connection:
+                    deliveries.put_back(connection, delivery)
+                return now + TURN
+        return now
+
+    def _attempt(self, hook: Hook, delivery: Delivery, body: str) -> None:
+        now = self._clock()
+        outcome = self._sender.send(hook.target_url, delivery.event_id, body, hook.secrets(now), now)
+        with self._store.write() as connection:
+            self._write_down(connection, delivery, outcome)
+
+    def _claim(self, hook_id: str) -> tuple[Hook, Delivery, str] | None:
+        with self._store.write() as connection:
+            hook = hooks.hold(connection, hook_id)
+            if hook is None or hook.status is not HookStatus.ACTIVE:
+                return None
+            delivery = deliveries.claim(connection, hook_id, self._clock())
+            if delivery is None:
+                return None
+            return hook, delivery, _body_of(connection, delivery)
+
+    def _write_down(self, connection: Connection, delivery: Delivery, outcome: Outcome) -> None:
+        """Write the attempt, and what follows from it for the hook."""
+        now = self._clock()
+        hook = hooks.hold(connection, delivery.hook_id)
+        assert hook is not None
+        status, again_at = _what_next(delivery, outcome, now, self._chance())
+        if not deliveries.finish(connection, delivery, outcome, now, status, again_at):
+            return
+        _log_attempt(hook, delivery, outcome, status)
+        if outcome.is_success:
+            if hook.health != Health():
+                hooks.save(connection, replace(hook, health=Health()))
+        elif outcome.is_gone:
+            disable(connection, hook, hooks.GONE, now)
+        elif not delivery.is_test:
+            health = schedule.after_failure(hook.health, now)
+            hook = replace(hook, health=health)
+            if health.is_hopeless(now):
+                disable(connection, hook, hooks.FAILING, now)
+            else:
+                hooks.save(connection, hook)
+
+
+def disable(connection: Connection, hook: Hook, reason: str, now: datetime) -> None:
+    """End a hook: nothing waits for it any more, and an event tells the account's other hooks."""
+    disabled = hooks.set_status(hook, HookStatus.DISABLED, now, reason)
+    hooks.save(connection, disabled)
+    deliveries.drop_pending(connection, hook.id, now)
+    outbox.record_of_hook(connection, HOOK_DISABLED, hook.account_id, hook.mode, to_json(hooks.show(disabled)), now)
+    _log.warning("hook disabled", extra={"hook_id": hook.id, "reason": reason})
+
+
+def forget_old(store: Store, now: datetime) -> int:
+    """Forget deliveries that ended 30 days ago; return how many."""
+    total = 0
+    while True:
+        with store.write() as connection:
+            forgotten = deliveries.forget_before(connection, now - KEPT)
+        total += forgotten
+        if forgotten < deliveries.CHUNK:
+            return total
+
+
+def _body_of(connection: Connection, delivery: Delivery) -> str:
+    """Read what is sent from the event itself, so that a holder who was forgotten meanwhile is not in it."""
+    if delivery.test_body is not None:
+        return delivery.test_body
+    event = outbox.get(connection, delivery.event_id)
+    assert event is not None  # events are kept for good
+    return outbox.payload(event)
+
+
+def _what_next(
+    delivery: Delivery, outcome: Outcome, now: datetime, chance: float
+) -> tuple[DeliveryStatus, datetime | None]:
+    """Say where the delivery stands after an attempt, and when to try again. A test is tried once."""
+    if outcome.is_success:
+        return DeliveryStatus.DELIVERED, None
+    again_at = None
+    if not outcome.is_gone and not delivery.is_test:
+        again_at = schedule.next_attempt(delivery.tries + 1, outcome, now, chance)
+    return (DeliveryStatus.FAILED, None) if again_at is None else (DeliveryStatus.PENDING, again_at)
+
+
+def _log_attempt(hook: Hook, delivery: Delivery, outcome: Outcome, status: DeliveryStatus) -> None:
+    _log.info(
+        "attempt",
+        extra={
+            "hook_id": hook.id,
+            "delivery_id": delivery.id,
+            "host": host_of(hook.target_url),
+            "event_type": delivery.event_type,
+            "status_code": outcome.status_code,
+            "problem": outcome.error,
+            "duration_ms": outcome.duration_ms,
+            "state": status.value,
+        },
+    )

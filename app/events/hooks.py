@@ -1,0 +1,203 @@
+"""Hooks: who wants to hear of what, and how that fares."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, text, update
+
+from app import identifiers
+from app.clock import to_text
+from app.events.schedule import Health
+from app.events.targets import shown
+from app.model import Mode
+from app.store.tables import hooks
+from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
+
+EVERYTHING = "*"
+SECRET_BYTES = 32
+OLD_SECRET_SIGNS = timedelta(hours=24)
+GONE, FAILING = "gone", "failing"
+
+
+class HookStatus(StrEnum):
+    """Where a hook is in its life. `deleted` is seen by nobody: its deliveries are forgotten first."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A subscription of a URL to types of event.
+
+    `disabled_reason` is `gone` (the receiver answered 410) or `failing` (five days without a success).
+    """
+
+    id: str
+    account_id: str
+    mode: Mode
+    target_url: str = field(repr=False)
+    event_types: tuple[str, ...]
+    program_id: str | None
+    status: HookStatus
+    secret: str = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+    disabled_reason: str | None = None
+    old_secret: str | None = field(default=None, repr=False)
+    old_secret_until: datetime | None = None
+    health: Health = field(default_factory=Health)
+
+    def secrets(self, now: datetime) -> list[str]:
+        """Return what a delivery is signed with: the secret, and for a day after it changed the one before, too."""
+        old = self.old_secret if self.old_secret_until is not None and now < self.old_secret_until else None
+        return [self.secret] if old is None else [self.secret, old]
+
+
+def new_secret() -> str:
+    """Return a fresh secret in the form of Standard Webhooks."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
+
+
+def create(
+    connection: Connection,
+    account_id: str,
+    mode: Mode,
+    target_url: str,
+    event_types: Sequence[str],
+    program_id: str | None,
+    now: datetime,
+) -> Hook:
+    """Write a new hook."""
+    hook = Hook(
+        id=identifiers.new_id(identifiers.HOOK),
+        account_id=account_id,
+        mode=mode,
+        target_url=target_url,
+        event_types=tuple(dict.fromkeys(event_types)),
+        program_id=program_id,
+        status=HookStatus.ACTIVE,
+        secret=new_secret(),
+        created_at=now,
+        updated_at=now,
+    )
+    connection.execute(insert(hooks), _to_row(hook))
+    return hook
+
+
+def get(connection: Connection, account_id: str, mode: Mode, hook_id: str) -> Hook | None:
+    """Return the caller's hook of this ID."""
+    row = connection.execute(_mine(account_id, mode).where(hooks.c.id == hook_id)).first()
+    return None if row is None else _from_columns(row)
+
+
+def hold(connection: Connection, hook_id: str) -> Hook | None:
+    """Return a hook whoever's it is, and keep others from changing it or claiming for it until the transaction ends.
+
+    Deliveries can be added meanwhile (`key_share`): an action does not wait for a worker.
+    """
+    row = connection.execute(select(hooks).where(hooks.c.id == hook_id).with_for_update(key_share=True)).first()
+    return None if row is None else _from_columns(row)
+
+
+def page(connection: Connection, account_id: str, mode: Mode, *, before: str | None, limit: int) -> list[Hook]:
+    """Return at most `limit` hooks, newest first, those older than the ID `before`."""
+    query = _mine(account_id, mode)
+    if before is not None:
+        query = query.where(hooks.c.id < before)
+    return [_from_columns(row) for row in connection.execute(query.order_by(hooks.c.id.desc()).limit(limit))]
+
+
+def save(connection: Connection, hook: Hook) -> None:
+    """Write the hook over its row."""
+    connection.execute(update(hooks).where(hooks.c.id == hook.id).values(_to_row(hook)))
+
+
+def rotate(hook: Hook, now: datetime) -> Hook:
+    """Give the hook a new secret; the old one signs too for a day, so that the receiver can change over."""
+    return replace(
+        hook,
+        secret=new_secret(),
+        old_secret=hook.secret,
+        old_secret_until=now + OLD_SECRET_SIGNS,
+        updated_at=now,
+    )
+
+
+def set_status(hook: Hook, status: HookStatus, now: datetime, reason: str | None = None) -> Hook:
+    """Pause, resume, disable or delete the hook. Who resumes a disabled one starts with a clean record."""
+    health = hook.health if hook.status is HookStatus.PAUSED or status is HookStatus.DISABLED else Health()
+    return replace(hook, status=status, disabled_reason=reason, health=health, updated_at=now)
+
+
+def show(hook: Hook) -> dict[str, Any]:
+    """Make the answer of a hook. Its address is as good as a password at receivers that check no signature."""
+    since = hook.health.failing_since
+    return {
+        "id": hook.id,
+        "mode": hook.mode.value,
+        "target": shown(hook.target_url),
+        "event_types": list(hook.event_types),
+        "program_id": hook.program_id,
+        "status": hook.status.value,
+        "disabled_reason": hook.disabled_reason,
+        "failing_since": to_text(since) if since else None,
+        "created_at": to_text(hook.created_at),
+        "updated_at": to_text(hook.updated_at),
+    }
+
+
+def _mine(account_id: str, mode: Mode) -> Select[Any]:
+    return select(hooks).where(
+        hooks.c.account_id == account_id, hooks.c.mode == mode.value, text("status <> 'deleted'")
+    )
+
+
+def _from_columns(row: Any) -> Hook:
+    return Hook(
+        id=row.id,
+        account_id=row.account_id,
+        mode=Mode(row.mode),
+        target_url=row.target_url,
+        event_types=tuple(json.loads(row.event_types)),
+        program_id=row.program_id,
+        status=HookStatus(row.status),
+        secret=row.secret,
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        disabled_reason=row.disabled_reason,
+        old_secret=row.old_secret,
+        old_secret_until=from_milliseconds(row.old_secret_until),
+        health=Health(row.failures, from_milliseconds(row.first_failure_at), from_milliseconds(row.failing_since)),
+    )
+
+
+def _to_row(hook: Hook) -> dict[str, Any]:
+    return {
+        "id": hook.id,
+        "account_id": hook.account_id,
+        "mode": hook.mode.value,
+        "target_url": hook.target_url,
+        "event_types": to_json(list(hook.event_types)),
+        "program_id": hook.program_id,
+        "status": hook.status.value,
+        "disabled_reason": hook.disabled_reason,
+        "secret": hook.secret,
+        "old_secret": hook.old_secret,
+        "old_secret_until": to_milliseconds(hook.old_secret_until),
+        "failures": hook.health.failures,
+        "first_failure_at": to_milliseconds(hook.health.first_failure_at),
+        "failing_since": to_milliseconds(hook.health.failing_since),
+        "created_at": to_milliseconds(hook.created_at),
+        "updated_at": to_milliseconds(hook.updated_at),
+    }
