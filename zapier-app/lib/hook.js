@@ -4,7 +4,7 @@ const { call, send } = require('./client');
 const { inputField } = require('./inputs');
 const { outputFields } = require('./outputs');
 const { isSigned } = require('./signature');
-const wording = require('./wording.json');
+const { triggers } = require('./wording.json');
 
 const ROWS = 25;
 
@@ -13,14 +13,14 @@ const ROWS = 25;
  * its key is `points_changed`.
  */
 function hookTrigger(type, description) {
-  const { title, output, sample } = wording.events[type];
+  const { title, output, sample } = triggers.types[type];
   return {
     key: type.replace('.', '_'),
     noun: 'Pass',
     display: { label: title, description },
     operation: {
       type: 'hook',
-      inputFields: [inputField('program_id', wording.hook.program_id)],
+      inputFields: [inputField('program_id', triggers.program_id)],
       outputFields: outputFields(output),
       sample: flat(sample),
       performSubscribe: (z, bundle) => subscribe(z, bundle, type),

@@ -7,6 +7,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const DESCRIPTION = path.join(__dirname, '../../openapi/openapi.json');
+// Whose action takes a reason; it is in the event when one was given.
+const WITH_REASON = new Set(['points.changed', 'tier.changed', 'pass.revoked', 'pass.reinstated']);
 const WORDING = path.join(__dirname, '../lib/wording.json');
 
 /** Extracts the wording from the API's OpenAPI document. */
@@ -14,7 +16,6 @@ function wording(document) {
   const schemas = document.components.schemas;
   const follow = (schema) => (schema.$ref ? schemas[schema.$ref.split('/').pop()] : schema);
   const inputOf = (operation) => follow(operation.requestBody.content['application/json'].schema);
-  const answerOf = (operation) => Object.values(operation.responses)[0].content['application/json'];
   const actions = {};
   for (const [route, { post }] of Object.entries(document.paths)) {
     if (/^\/v1\/actions\/[^/]+$/.test(route)) {
@@ -33,28 +34,30 @@ function wording(document) {
     actions,
     find: finding(document.paths, actions),
     pass: { output: fields(schemas.PassAnswer), sample: always(page.example.data[0]) },
-    ...hooks(document, actions, schemas),
+    triggers: triggers(document, actions, schemas),
   };
 }
 
-// Provisional until the hooks are described.
-const EXTRAS = { 'pass.created': 'create_pass', 'points.changed': 'update_points', 'tier.changed': 'change_tier', 'pass.redeemed': 'redeem_pass', 'pass.revoked': 'revoke_pass' };
-
-function hooks(document, actions, schemas) {
-  const { data: dataField, ...envelope } = fields(schemas.EventAnswer);
-  const types = ['pass.created', 'pass.installed', 'pass.uninstalled', 'points.changed', 'tier.changed', 'pass.redeemed', 'pass.revoked', 'pass.expired'];
-  const passSaid = fields(schemas.PassAnswer);
-  const passSample = actions.revoke_pass.sample;
+/**
+ * What a trigger gives: the event, and the pass flat beside it. Each type of event has a sample in the description; what
+ * it has beyond the pass is worded as in the action that tells it.
+ */
+function triggers(document, actions, schemas) {
+  const { data, ...envelope } = fields(schemas.EventAnswer);
+  const { id: passId, ...pass } = fields(schemas.PassAnswer);
+  const told = Object.assign({}, ...Object.values(actions).map((action) => action.output));
+  const { reason } = actions.revoke_pass.input;
+  const types = answerOf(document.paths['/v1/event-types'].get).example.data;
   return {
-    hook: { program_id: { title: 'Program', description: 'Only events of this program.', type: 'string' } },
-    events: Object.fromEntries(types.map((type) => {
-      const { id, ...rest } = EXTRAS[type] ? actions[EXTRAS[type]].output : passSaid;
-      return [type, {
-        title: type.replace(/(^|[.])(\w)/g, (_, gap, letter) => (gap && ' ') + letter.toUpperCase()),
-        output: { ...envelope, ...rest, operation_id: envelope.operation_id, pass_id: id },
-        sample: { id: 'evt_019ab3c4d5e605fc743d85bc9470dc4d', type, timestamp: '2026-11-20T09:30:00.000Z', operation_id: null, data: EXTRAS[type] ? actions[EXTRAS[type]].sample : passSample },
-      }];
-    })),
+    program_id: fields(schemas.HookInput).program_id,
+    types: Object.fromEntries(
+      types.filter(({ sample }) => 'pass_url' in sample.data).map(({ type, title, sample }) => {
+        const extras = Object.keys(sample.data).filter((key) => key !== 'id' && !(key in pass));
+        const output = { ...envelope, ...pass, ...Object.fromEntries(extras.map((key) => [key, told[key]])), pass_id: passId };
+        const words = { ...output, ...(WITH_REASON.has(type) && { reason }), operation_id: envelope.operation_id };
+        return [type, { title, output: words, sample: { ...sample, data: always(sample.data) } }];
+      }),
+    ),
   };
 }
 
@@ -68,6 +71,10 @@ function finding(paths, actions) {
     }
   }
   return said;
+}
+
+function answerOf(operation) {
+  return Object.values(operation.responses)[0].content['application/json'];
 }
 
 function fields(schema) {
