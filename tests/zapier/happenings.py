@@ -1,7 +1,7 @@
 """Makes happen, at once, what no request of the API makes happen: `python -m tests.zapier.happenings PASS_ID`.
 
-The holder puts the pass into a wallet and takes it out again; and what has expired is told of, which the worker else does
-once a minute. The events are written, queued and delivered as all others are.
+The holder puts the pass into a wallet and takes it out again; and what has expired is told of, which the worker else
+does once a minute. The events are written, queued and delivered as all others are.
 """
 
 from __future__ import annotations

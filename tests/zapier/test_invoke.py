@@ -1,7 +1,7 @@
 """`zapier-platform invoke` against the running service: what a person sees who tries a step before anybody uses it.
 
-Each call starts Zapier's client anew and takes two seconds. So all are made once, in two rows side by side, and the tests
-look at what came of them.
+Each call starts Zapier's client anew and takes two seconds. So all are made once, in two rows side by side, and the
+tests look at what came of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from app.accounts import keys
 from app.model import Mode
@@ -84,7 +85,7 @@ OTHER_ROW: Calls = {
 @pytest.fixture(scope="module")
 def invoked(workshop: Workshop, service: RunningService) -> dict[str, Result]:
     """What came of each call."""
-    bob = service.world.make_pass(**BOB, email="bob@example.com")
+    bob = _make_bob(service)
     connection = {"authData_base_url": service.url, "authData_api_key": service.world.key}
     unknown = {**connection, "authData_api_key": keys.make_key(Mode.TEST)}
     revoked = {**connection, "authData_api_key": _revoked_key(service)}
@@ -97,7 +98,7 @@ def invoked(workshop: Workshop, service: RunningService) -> dict[str, Result]:
     def run_other_row() -> dict[str, Result]:
         return {
             **{name: workshop.zapier(*call, **connection) for name, call in OTHER_ROW.items()},
-            "find by pass ID": workshop.zapier(*find(pass_id=bob["id"]), **connection),
+            "find by pass ID": workshop.zapier(*find(pass_id=bob), **connection),
             "unknown key": workshop.zapier(*who, **unknown),
             "revoked key": workshop.zapier(*who, **revoked),
             "plain http": workshop.zapier(*who, **other_host),
@@ -106,6 +107,13 @@ def invoked(workshop: Workshop, service: RunningService) -> dict[str, Result]:
     with ThreadPoolExecutor(2) as rows:
         one, other = rows.submit(run_one_row), rows.submit(run_other_row)
         return {**one.result(), **other.result()}
+
+
+def _make_bob(service: RunningService) -> str:
+    body = {**BOB, "email": "bob@example.com"}
+    headers = {"Authorization": f"Bearer {service.world.key}"}
+    made = requests.post(f"{service.url}/v1/actions/create-pass", json=body, headers=headers, timeout=10)
+    return str(made.json()["id"])
 
 
 def _revoked_key(service: RunningService) -> str:
@@ -148,7 +156,7 @@ def test_the_dropdowns_are_filled(invoked: dict[str, Result]) -> None:
     assert {row["id"] for row in answer(invoked["programs"])} >= {MEMBERSHIP, COUPON}
     assert answer(invoked["programs, page 2"]) == []
     assert [row["name"] for row in answer(invoked["tiers"])] == ["Bronze", "Silver", "Gold"]
-    assert [row["name"] for row in answer(invoked["passes"])] == ["coupon-1 (Welcome Coupon, redeemed)"]
+    assert "coupon-1 (Welcome Coupon, redeemed)" in [row["name"] for row in answer(invoked["passes"])]
 
 
 def test_a_pass_is_made_with_its_custom_fields_and_blank_ones_are_left_alone(invoked: dict[str, Result]) -> None:
@@ -165,7 +173,7 @@ def test_a_repeated_event_adds_points_once(invoked: dict[str, Result]) -> None:
 
 
 def test_another_event_under_the_same_id_is_refused(invoked: dict[str, Result]) -> None:
-    assert "used for a different request" in refusal(invoked["add other"])
+    assert "was used before with other values" in refusal(invoked["add other"])
 
 
 def test_points_left_blank_do_not_set_the_balance_to_nothing(invoked: dict[str, Result]) -> None:
