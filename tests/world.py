@@ -21,6 +21,8 @@ from app.settings import Settings
 from app.store import programs
 from app.store.migrate import migrate
 
+# A receiver that needs no name service. It is nobody: what is sent is sent by tests that bring their own.
+RECEIVER_HOST = "hooks.example.com"
 MEMBERSHIP, COUPON, TICKET = "prog_demo_membership", "prog_demo_coupon", "prog_demo_ticket"
 BRONZE, SILVER, GOLD = "tier_demo_bronze", "tier_demo_silver", "tier_demo_gold"
 
@@ -87,6 +89,20 @@ class World:
         listed: list[dict[str, Any]] = self.get("/v1/events", query_string={"limit": 100, **query}).get_json()["data"]
         return listed
 
+    def make_hook(self, *event_types: str, **values: Any) -> dict[str, Any]:
+        """Create a hook for these types (default: all) and return the answer, with its secret."""
+        body = {"target_url": f"https://{RECEIVER_HOST}/h/4f9x", "event_types": event_types or ["*"], **values}
+        answer = self.request("POST", "/v1/hooks", json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.get_json()
+        return made
+
+    def deliveries(self, hook_id: str, **query: Any) -> list[dict[str, Any]]:
+        """Return a hook's deliveries, newest first."""
+        answer = self.get(f"/v1/hooks/{hook_id}/deliveries", query_string={"limit": 100, **query})
+        listed: list[dict[str, Any]] = answer.get_json()["data"]
+        return listed
+
     def make_key(self, *, account: str = "demo", mode: Mode = Mode.TEST, scopes: tuple[str, ...] = keys.SCOPES) -> str:
         """Make another key, and the account too if there is none of that name."""
         with self.service.store.write() as connection:
@@ -97,7 +113,12 @@ class World:
 
 def make_world(folder: Path, database_url: str = "", **settings: Any) -> World:
     """Make a world on a migrated database with the demo's programs. The rate limit is out of the way."""
-    values: dict[str, Any] = {"rate_limit_per_minute": 10_000_000, "rate_limit_burst": 1_000_000, **settings}
+    values: dict[str, Any] = {
+        "rate_limit_per_minute": 10_000_000,
+        "rate_limit_burst": 1_000_000,
+        "hook_allowed_hosts": RECEIVER_HOST,
+        **settings,
+    }
     chosen = Settings(data_dir=str(folder), database_url=database_url, base_url="https://pass.example.com", **values)
     migrate(chosen)
     clock = FakeClock()

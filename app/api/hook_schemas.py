@@ -23,7 +23,7 @@ class TargetUrl(Documented):
     """The address of a receiver. Whether it may be one is asked later (`events/targets.py`)."""
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "format": "uri", "maxLength": targets.LONGEST, "pattern": targets.PATTERN}
+        return {"type": "string", "maxLength": targets.LONGEST, "pattern": targets.PATTERN}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):

@@ -140,6 +140,7 @@ def _add_single(blueprint: Blueprint) -> None:
         description="Ends a hook; what still waits for it is dropped. A hook that is gone already is no error.",
     )
     @blueprint.answers_nothing("It is gone.")
+    @blueprint.raises(NotFound)
     def delete_hook(caller: Caller, hook_id: str) -> Response:
         service = current_service()
         now = service.clock()

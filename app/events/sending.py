@@ -85,11 +85,12 @@ class Sender:
 
     Args:
         allowed: hosts that may be private, from the setting HOOK_ALLOWED_HOSTS.
+        authorities: file of the certificate authorities that are believed; for tests.
     """
 
-    def __init__(self, allowed: frozenset[str]) -> None:
+    def __init__(self, allowed: frozenset[str], authorities: str = DEFAULT_CA_BUNDLE_PATH) -> None:
         self._allowed = allowed
-        certificates = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+        certificates = ssl.create_default_context(cafile=authorities)
         self._guarded, self._trusting = GuardedAdapter(certificates), Adapter(certificates)
 
     def send(self, url: str, event_id: str, body: str, secrets: Sequence[str], now: datetime) -> Outcome:

@@ -18,7 +18,7 @@ from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 LONGEST = 2048
 PORTS = (443, 8443)
 # What a URL is made of in ASCII (RFC 3986). A backslash is not in it, on which parsers disagree.
-PATTERN = r"^https?://[A-Za-z0-9.\[\]:-]+([/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?$"
+PATTERN = r"^https?://[A-Za-z0-9.\[\]:-]+([/?]([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?$"
 _FORM = re.compile(PATTERN)
 _NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.?")
 
@@ -97,6 +97,8 @@ def is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if any(address in network for network in EXTRA_BLOCKED_NET_RANGES):
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 

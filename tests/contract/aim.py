@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.contract.document import Document, Operation
+from tests.world import RECEIVER_HOST
 
 TARGETS_VARIABLE, LOG_VARIABLE, KEYS_VARIABLE = "PASSRAIL_FUZZ_TARGETS", "PASSRAIL_FUZZ_LOG", "PASSRAIL_FUZZ_KEYS"
 NAMES = ("pass_id", "program_id", "external_id", "email")
@@ -28,6 +29,7 @@ ONCE = {"unique_event_id": 240, "name": 70}
 KEY = re.compile(r"[!-~]{1,255}")
 RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?")
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+HOST = re.compile(r"[^/?]*")
 KEEP_EVERY = 4
 SIMULATE_EVERY = 10
 BATCH_ITEMS = 5
@@ -96,6 +98,8 @@ class Aim:
         """
         if not isinstance(body, dict):
             return body
+        if operation.id == "create_hook":
+            return self._received(operation, body)
         if operation.id.endswith("_batch"):
             return self._batch(operation, body)
         turn = self._turn(operation.id)
@@ -164,6 +168,20 @@ class Aim:
         if turn % SIMULATE_EVERY == 1:
             changed["external_id"] = SIMULATED[turn // SIMULATE_EVERY % len(SIMULATED)]
         return _with_field(changed, program["field"])
+
+    def _received(self, operation: Operation, body: Body) -> Body:
+        """Name the receiver that needs no name service, and a program that is there.
+
+        Always: a test has nothing to ask of the world's name servers.
+        """
+        if not self._is_valid(operation, body):
+            return body
+        rest = body["target_url"].partition("://")[2]
+        path = rest[len(HOST.match(rest).group()) :]  # type: ignore[union-attr]
+        changed = {**body, "target_url": f"https://{RECEIVER_HOST}{path}"}
+        if changed.get("program_id") is not None:
+            changed["program_id"] = self._targets.programs[0]["id"]
+        return changed if len(changed["target_url"]) <= 2048 else {**changed, "target_url": f"https://{RECEIVER_HOST}/"}
 
     def _batch(self, operation: Operation, body: Body) -> Body:
         """Send in a batch what was sent alone: generated items know nothing of what the action takes."""

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.actions import ACTIONS
 from tests.contract.document import Operation
-from tests.world import COUPON, GOLD, MEMBERSHIP, World
+from tests.world import COUPON, GOLD, MEMBERSHIP, RECEIVER_HOST, World
 
 Holder = dict[str, Any]
 NUMBERS = count(1)
@@ -114,6 +114,21 @@ def _update_program(world: World) -> Call:
     return Call("PATCH", f"/v1/programs/{made['id']}", {"name": f"{made['name']} again", "tiers": made["tiers"]})
 
 
+def _create_hook(world: World) -> Call:
+    body = {"target_url": f"https://{RECEIVER_HOST}/{next(NUMBERS)}", "event_types": ["*"], "program_id": MEMBERSHIP}
+    return Call("POST", "/v1/hooks", body)
+
+
+def _with_hook(method: str, path: str, json: Any = None) -> Callable[[World], Call]:
+    def make(world: World) -> Call:
+        hook_id = _create_hook(world).send(world).get_json()["id"]
+        world.make_pass()
+        delivery_id = world.deliveries(hook_id)[0]["id"]
+        return Call(method, path.format(hook_id=hook_id, delivery_id=delivery_id), json)
+
+    return make
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     **{action.operation_id: _action(action.name, action.operation_id) for action in ACTIONS},
     **{f"{action.operation_id}_batch": _batch(action.name, action.operation_id) for action in ACTIONS},
@@ -128,6 +143,16 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "list_fields": _get("/v1/programs/{program_id}/fields"),
     "get_operation": _get("/v1/operations/{operation_id}"),
     "list_events": _get("/v1/events"),
+    "list_event_types": _get("/v1/event-types"),
+    "list_hooks": _with_hook("GET", "/v1/hooks"),
+    "create_hook": _create_hook,
+    "get_hook": _with_hook("GET", "/v1/hooks/{hook_id}"),
+    "update_hook": _with_hook("PATCH", "/v1/hooks/{hook_id}", {"status": "paused", "rotate_secret": True}),
+    "delete_hook": _with_hook("DELETE", "/v1/hooks/{hook_id}"),
+    "test_hook": _with_hook("POST", "/v1/hooks/{hook_id}/test", {"event_type": "points.changed"}),
+    "list_deliveries": _with_hook("GET", "/v1/hooks/{hook_id}/deliveries"),
+    "replay_delivery": _with_hook("POST", "/v1/hooks/{hook_id}/deliveries/{delivery_id}/replay"),
+    "replay_deliveries": _with_hook("POST", "/v1/hooks/{hook_id}/replay", {"since": "2026-11-20"}),
     "get_me": _get("/v1/me"),
 }
 

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from tests.contract import document
-from tests.world import World, make_world
+from tests.world import RECEIVER_HOST, World, make_world
 
 OPERATIONS = document.load().operations
+FOREIGN_RECEIVER = "ulyana-zarubina.example.com"
 
 
 @pytest.fixture(scope="module")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world that the tests of a module share; each makes what it needs and leaves the rest alone."""
-    made = make_world(tmp_path_factory.mktemp("shared"))
+    made = make_world(tmp_path_factory.mktemp("shared"), hook_allowed_hosts=f"{RECEIVER_HOST},{FOREIGN_RECEIVER}")
     yield made
     made.service.store.close()
 

@@ -72,9 +72,9 @@ class Operation:
 
     @cached_property
     def success(self) -> tuple[int, Mapping[str, Any]]:
-        """The status and the media type object of its one success answer."""
+        """The status and the media type object of its one success answer; an empty one where it says nothing."""
         [(status, answer)] = [item for item in self.raw["responses"].items() if item[0].startswith("2")]
-        return int(status), answer["content"][JSON]
+        return int(status), answer["content"][JSON] if status != "204" else {}
 
     @property
     def errors(self) -> dict[str, Mapping[str, Any]]:

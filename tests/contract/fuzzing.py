@@ -20,7 +20,7 @@ from app.store.tables import operations, passes
 from tests.contract import document
 from tests.contract.aim import KEYS_VARIABLE, LOG_VARIABLE, TARGETS_VARIABLE, Targets
 from tests.processes import ROOT, command_of, free_port, wait_until
-from tests.world import BRONZE, COUPON, GOLD, MEMBERSHIP, SILVER, TICKET, World, make_world
+from tests.world import BRONZE, COUPON, GOLD, MEMBERSHIP, RECEIVER_HOST, SILVER, TICKET, World, make_world
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 APPLICATION = '"app:create_app()"'
@@ -118,6 +118,7 @@ def serving(stage: Stage, planted: str | None = None) -> Iterator[str]:
         "PORT": str(port),
         "BASE_URL": url,
         "DATA_DIR": str(stage.data),
+        "HOOK_ALLOWED_HOSTS": RECEIVER_HOST,
         "LOG_LEVEL": "WARNING",
         "RATE_LIMIT_PER_MINUTE": "100000000",
         "RATE_LIMIT_BURST": "100000000",
@@ -193,6 +194,8 @@ def _targets(world: World) -> Targets:
     renamed = _issue(world, [MEMBERSHIP], KEPT, "renamed")  # update-pass changes the address they could be found by
     revocable = _issue(world, [MEMBERSHIP, COUPON], USED_UP, "revocable")
     spare = [_make_program(world, f"Spare {number}") for number in range(KEPT)]
+    hooks = [world.make_hook()["id"] for _ in range(KEPT)]
+    told = _make_delivery(world)
     return Targets(
         passes={
             "update_pass": renamed,
@@ -216,9 +219,21 @@ def _targets(world: World) -> Targets:
             "list_tiers": {"program_id": [MEMBERSHIP, COUPON, TICKET]},
             "list_fields": {"program_id": [MEMBERSHIP, COUPON, TICKET]},
             "get_operation": {"operation_id": [one["operation_id"] for one in kept]},
+            **{
+                name: {"hook_id": hooks}
+                for name in ("get_hook", "update_hook", "test_hook", "list_deliveries", "replay_deliveries")
+            },
+            "replay_delivery": {"hook_id": [told["hook_id"]], "delivery_id": [told["id"]]},
         },
         examples=examples,
     )
+
+
+def _make_delivery(world: World) -> dict[str, Any]:
+    """Make a delivery that can be replayed, of a hook that nothing else is tried on."""
+    hook = world.make_hook()
+    world.make_pass()
+    return world.deliveries(hook["id"])[0]
 
 
 def _make_examples_true(world: World) -> dict[str, str]:

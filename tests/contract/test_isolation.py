@@ -33,15 +33,16 @@ ACTION_IDS = tuple(action.operation_id for action in ACTIONS)
 NUMBERS = count(1)
 SECRET = "Ulyana-Zarubina"  # stands in everything the foreign worlds hold; no answer to a stranger may have it
 
-ANY_NAME = re.compile(r"(pass|prog|tier|op|evt)_[0-9a-f]{32}|(own|new|foreign|nobodys)-[0-9]+")
+ANY_NAME = re.compile(r"(pass|prog|tier|op|evt|hook|dlv)_[0-9a-f]{32}|(own|new|foreign|nobodys)-[0-9]+")
 HOLDER = {"first_name": SECRET, "last_name": SECRET, "phone": SECRET}
 
 # Inputs that name nothing: values, limits, words to choose from.
 PLAIN = {
-    "allow_negative", "amount", "background_color", "change", "expires_at", "fields", "fields[].name",
+    "allow_negative", "amount", "background_color", "change", "event_type", "event_types", "expires_at", "fields", "fields[].name",
     "fields[].required", "fields[].title", "fields[].type", "first_name", "if_exists", "install_state", "kind",
     "label_color", "last_name", "limit", "logo_text", "permanent", "phone", "points", "points_per_unit",
-    "reason", "reference", "since", "status", "terms", "text_color", "tiers", "tiers[].name", "type", "updated_since",
+    "reason", "reference", "rotate_secret", "since", "status", "target_url", "terms", "text_color", "tiers",
+    "tiers[].name", "type", "until", "updated_since",
 }  # fmt: skip
 
 GONE = "404, and in a batch an item that failed with it"
@@ -65,6 +66,8 @@ class Foreign:
     email: str
     operation_id: str
     event_id: str
+    hook_id: str
+    delivery_id: str
     coupon_program_id: str
 
 
@@ -91,6 +94,8 @@ def _fill(world: World, title: str, key: str, mode: Mode) -> Foreign:
     program, coupon = (_new_program(world, key, f"{SECRET} {title} {kind}", kind) for kind in ("membership", "coupon"))
     number = next(NUMBERS)
     names = {"external_id": f"foreign-{number}", "email": f"foreign-{number}@example.com"}
+    hook = {"target_url": f"https://{SECRET}.example.com/{number}", "event_types": ["*"]}
+    hook_id = world.request("POST", "/v1/hooks", key=key, json=hook).get_json()["id"]
     made = _do(world, key, "create-pass", {"program_id": program["id"], **names, **HOLDER})
     return Foreign(
         title=title,
@@ -102,6 +107,8 @@ def _fill(world: World, title: str, key: str, mode: Mode) -> Foreign:
         pass_id=made["id"],
         operation_id=made["operation_id"],
         event_id=world.get("/v1/events", key=key).get_json()["data"][0]["id"],
+        hook_id=hook_id,
+        delivery_id=world.get(f"/v1/hooks/{hook_id}/deliveries", key=key).get_json()["data"][0]["id"],
         coupon_program_id=coupon["id"],
         **names,
     )
@@ -127,7 +134,8 @@ def _in_path(operation_id: str, name: str) -> Build:
     def build(world: World, foreign: Foreign) -> Call:
         operation = DOCUMENT.operation(operation_id)
         call = call_of(world, operation)
-        path = operation.path.replace(f"{{{name}}}", getattr(foreign, name))
+        words = zip(operation.path.split("/"), call.path.split("/"), strict=True)
+        path = "/".join(getattr(foreign, name) if word == f"{{{name}}}" else own for word, own in words)
         return Call(call.method, path, call.json)
 
     return build
@@ -224,6 +232,15 @@ def _with_foreign_tiers(world: World, foreign: Foreign) -> Call:
     return Call(call.method, call.path, {"tiers": [{"id": foreign.tier_id, "name": "Mine now"}]})
 
 
+def _with_foreign_program(world: World, foreign: Foreign) -> Call:
+    call = call_of(world, DOCUMENT.operation("create_hook"))
+    return Call(call.method, call.path, {**call.json, "program_id": foreign.program_id})
+
+
+def _of_foreign_hook(world: World, foreign: Foreign) -> Call:
+    return Call("POST", f"/v1/hooks/{foreign.hook_id}/deliveries/{foreign.delivery_id}/replay")
+
+
 def _with_program_name(operation_id: str) -> Build:
     """A program of a name that the foreign world has just taken: names are unique in one world only."""
 
@@ -302,9 +319,29 @@ CASES: dict[str, dict[str, list[Case]]] = {
     "list_fields": {"program_id": [Case(_in_path("list_fields", "program_id"), GONE, theirs=True)]},
     "get_operation": {"operation_id": [Case(_in_path("get_operation", "operation_id"), GONE, theirs=True)]},
     "list_events": {
+        "program_id": [Case(_in_query("list_events", "program_id", "program_id"), EMPTY, theirs=True)],
         "pass_id": [Case(_in_query("list_events", "pass_id", "pass_id"), EMPTY, theirs=True)],
         "cursor": [Case(_in_query("list_events", "cursor", "event_id"), OWN)],
     },
+    "list_event_types": {},
+    "list_hooks": {"cursor": [Case(_in_query("list_hooks", "cursor", "hook_id"), OWN)]},
+    "create_hook": {"program_id": [Case(_with_foreign_program, GONE, theirs=True)]},
+    "get_hook": {"hook_id": [Case(_in_path("get_hook", "hook_id"), GONE, theirs=True)]},
+    "update_hook": {"hook_id": [Case(_in_path("update_hook", "hook_id"), GONE, theirs=True)]},
+    "delete_hook": {"hook_id": [Case(_in_path("delete_hook", "hook_id"), OWN)]},
+    "test_hook": {"hook_id": [Case(_in_path("test_hook", "hook_id"), GONE, theirs=True)]},
+    "list_deliveries": {
+        "hook_id": [Case(_in_path("list_deliveries", "hook_id"), GONE, theirs=True)],
+        "cursor": [Case(_in_query("list_deliveries", "cursor", "delivery_id"), OWN)],
+    },
+    "replay_delivery": {
+        "hook_id": [Case(_in_path("replay_delivery", "hook_id"), GONE)],
+        "delivery_id": [
+            Case(_in_path("replay_delivery", "delivery_id"), GONE),
+            Case(_of_foreign_hook, GONE, theirs=True),
+        ],
+    },
+    "replay_deliveries": {"hook_id": [Case(_in_path("replay_deliveries", "hook_id"), GONE, theirs=True)]},
     "get_me": {},
     "create_pass": {
         "program_id": [Case(_in_own_input("create_pass", "program_id"), GONE, theirs=True)],
@@ -403,6 +440,7 @@ def test_a_whole_list_has_only_ones_own(stage: Stage, listing: Operation) -> Non
         assert any(SECRET in page for page in listed)
     for _ in range(3):
         new_pass(stage.world)
+        stage.world.make_hook()
     own = list(_pages(stage.world, listing.path, stage.world.key))
     assert len(own) > 1
     assert not any(SECRET in page for page in own)
@@ -467,6 +505,7 @@ def _check_ids(answer: TestResponse, call: Call, foreign: Foreign) -> None:
     """An answer may repeat the names it was asked for, and no other of the foreign world."""
     asked = json.dumps(call.__dict__)
     ids = {foreign.program_id, foreign.tier_id, foreign.pass_id, foreign.operation_id, foreign.event_id}
+    ids |= {foreign.hook_id, foreign.delivery_id}
     told = {name for name in (*ids, foreign.external_id, foreign.email) if name in answer.text and name not in asked}
     assert told == set()
 

@@ -97,15 +97,21 @@ def test_an_operation_has_a_name_words_and_a_place(operation: Operation) -> None
     assert tag in {one["name"] for one in DOCUMENT.raw["tags"]}
 
 
+# Requests that change something and have no body: the address says it all.
+SAY_ALL_BY_ADDRESS = {"delete_hook", "replay_delivery"}
+
+
 def test_the_example_of_a_body_is_right(operation: Operation) -> None:
     if operation.body is None:
-        assert operation.method == "get"
+        assert operation.method == "get" or operation.id in SAY_ALL_BY_ADDRESS
         return
     DOCUMENT.validator(operation.body["schema"]).validate(operation.body["example"])
 
 
 def test_the_example_of_an_answer_is_right_and_complete(operation: Operation) -> None:
-    _, answer = operation.success
+    status, answer = operation.success
+    if status == 204:
+        return
     DOCUMENT.validator(answer["schema"]).validate(answer["example"])
     assert set(answer["example"]) == set(DOCUMENT.resolve(answer["schema"])["properties"])
 
@@ -187,8 +193,11 @@ def _check_sentences(text: str) -> None:
 def test_an_answer_is_as_described(shared_world: World, operation: Operation) -> None:
     answer = call_of(shared_world, operation).send(shared_world)
     status, described = operation.success
-    assert (answer.status_code, answer.content_type) == (status, document.JSON), answer.text
-    DOCUMENT.validator(described["schema"]).validate(answer.get_json())
+    if status == 204:
+        assert (answer.status_code, answer.get_data()) == (204, b"")
+    else:
+        assert (answer.status_code, answer.content_type) == (status, document.JSON), answer.text
+        DOCUMENT.validator(described["schema"]).validate(answer.get_json())
     headers = DOCUMENT.raw["paths"][operation.path][operation.method]["responses"][str(status)]["headers"]
     assert set(headers) <= set(answer.headers.keys())
 
