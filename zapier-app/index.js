@@ -13,7 +13,7 @@ const triggers = require('./triggers');
 module.exports = {
   version,
   platformVersion,
-  // Blank and absent are told apart by nobody: every step takes both as "leave alone". And a 429 is mapped like the rest.
+  // Steps see what was left blank, and leave it alone by themselves. A 429 is mapped with all other answers.
   flags: { cleanInputData: false, throwForThrottlingEarly: false },
   authentication,
   beforeRequest: [addApiKey],

@@ -52,8 +52,15 @@ class Workshop:
 
     def zapier(self, *arguments: str, **environment: str) -> Result:
         """Run Zapier's client in the app."""
-        path = f"{self.node}:{os.environ['PATH']}"
-        return self._run([str(self.client), *arguments], {"PATH": path, **environment})
+        return self._run([str(self.client), *arguments], {"PATH": self._path, **environment})
+
+    def shell(self, command: str, **environment: str) -> Result:
+        """Run a line of shell in the app, as somebody who has installed Zapier's client would."""
+        return self._run(["bash", "-c", command], {"PATH": self._path, **environment})
+
+    @property
+    def _path(self) -> str:
+        return os.pathsep.join([str(self.node), str(self.client.parent), os.environ["PATH"]])
 
     def _run(self, command: list[str], environment: Mapping[str, str]) -> Result:
         done = subprocess.run(
