@@ -23,7 +23,7 @@ from tests.zapier.workshop import Result, Workshop
 ADA = {"program_id": MEMBERSHIP, "external_id": "ada"}
 BOB = {"program_id": MEMBERSHIP, "external_id": "bob"}
 CARD = {"program_id": COUPON, "external_id": "coupon-1"}
-PAID = {**ADA, "change": "add", "amount": "49.90", "points_per_unit": "1", "unique_event_id": "invoice-1001"}
+PAID = {**ADA, "change": "add", "amount": "49.90", "points_per_unit": "1", "unique_event_id": "invoice-2001"}
 
 Calls = Mapping[str, tuple[str, ...]]
 
@@ -64,7 +64,7 @@ ONE_ROW: Calls = {
     "tiers": dropdown("tier_list", program_id=MEMBERSHIP),
 }
 OTHER_ROW: Calls = {
-    "who": ("invoke", "auth", "test"),
+    "who": ("invoke", "auth", "test", "--debug"),
     "label": ("invoke", "auth", "label"),
     "coupon": create("create_pass", **CARD, unique_event_id="receipt-77"),
     "redeem": create("redeem_pass", **CARD, reference="receipt-78", amount="12.50"),

@@ -10,7 +10,9 @@ const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'];
 function pathOf(z, bundle) {
   const path = String(bundle.inputData.path).trim();
   if (!/^\/v1\/[\w/.~%-]*$/.test(path) || path.split('/').includes('..')) {
-    throw new z.errors.HaltedError('Path must begin with `/v1/` and have nothing after it but names, such as `/v1/passes`.');
+    throw new z.errors.HaltedError(
+      'Path must begin with `/v1/` and have nothing after it but names, such as `/v1/passes`.',
+    );
   }
   return path;
 }

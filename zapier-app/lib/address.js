@@ -16,9 +16,7 @@ class WrongAddress extends Error {}
 function serviceAddress(typed) {
   const text = String(typed ?? '').trim();
   if (!URL.canParse(text)) {
-    throw new WrongAddress(
-      'The service address is not a web address. Give one such as `https://passes.example.com`.',
-    );
+    throw new WrongAddress('The service address is not a web address. Give one such as `https://passes.example.com`.');
   }
   const url = new URL(text);
   const local = LOCAL.has(url.hostname);
@@ -29,10 +27,14 @@ function serviceAddress(typed) {
     throw new WrongAddress('The service address must not contain a user name or password.');
   }
   if (/[?#\\\s]/.test(text)) {
-    throw new WrongAddress('The service address must end after the host, or a path: leave out everything from `?` or `#`.');
+    throw new WrongAddress(
+      'The service address must end after the host, or a path: leave out everything from `?` or `#`.',
+    );
   }
   if (!local && isIP(url.hostname.replace(/^\[|\]$/g, ''))) {
-    throw new WrongAddress('The service address must have a host name, such as `passes.example.com`, not an IP address.');
+    throw new WrongAddress(
+      'The service address must have a host name, such as `passes.example.com`, not an IP address.',
+    );
   }
   return url.href.replace(/\/+$/, '');
 }

@@ -39,7 +39,9 @@ function problemOf(response) {
   }
   const { host } = new URL(response.request.url);
   const hint =
-    response.status >= 500 ? 'It may be starting or down: try again later.' : 'Check the service address of the connection.';
+    response.status >= 500
+      ? 'It may be starting or down: try again later.'
+      : 'Check the service address of the connection.';
   return { code: 'not-passrail', detail: `${host} answered HTTP ${response.status}, not as Passrail does. ${hint}` };
 }
 

@@ -61,7 +61,9 @@ function inputFields(said) {
 function customFields(said) {
   return async (z, bundle) => {
     const programId = bundle.inputData.program_id;
-    const { data } = programId ? await call(z, bundle, 'GET', `/v1/programs/${encodeURIComponent(programId)}/fields`) : { data: [] };
+    const { data } = programId
+      ? await call(z, bundle, 'GET', `/v1/programs/${encodeURIComponent(programId)}/fields`)
+      : { data: [] };
     return [...data.map((one) => customField(one, said)), clearField(said, data)];
   };
 }
@@ -80,7 +82,9 @@ function customField({ name, title, type, required }, said) {
 /** Blank means "leave alone", so what shall become empty is named. Only what the API takes `null` for can be. */
 function clearField(said, custom) {
   const choices = [
-    ...Object.entries(said).filter(([, one]) => one.nullable).map(([key, one]) => [key, one.title]),
+    ...Object.entries(said)
+      .filter(([, one]) => one.nullable)
+      .map(([key, one]) => [key, one.title]),
     ...custom.map((one) => [CUSTOM + one.name, one.title]),
   ];
   return {
@@ -96,7 +100,10 @@ function clearField(said, custom) {
 /** Makes the request body from what the fields were filled with. Blank is left out: it means "leave alone". */
 function bodyFrom(inputData, said) {
   const given = Object.entries(inputData).filter(([, value]) => !isBlank(value));
-  const cleared = [inputData[CLEAR] ?? []].flat().filter((key) => !isBlank(key)).map((key) => [key, null]);
+  const cleared = [inputData[CLEAR] ?? []]
+    .flat()
+    .filter((key) => !isBlank(key))
+    .map((key) => [key, null]);
   const body = {};
   for (const [key, value] of [...given, ...cleared]) {
     if (key.startsWith(CUSTOM)) {

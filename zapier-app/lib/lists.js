@@ -11,7 +11,9 @@ const ROWS = 100;
 async function page(z, bundle, path, filters = {}) {
   let cursor;
   for (let before = bundle.meta?.page ?? 0; ; before -= 1) {
-    const { data, next_cursor: next } = await call(z, bundle, 'GET', path, { params: { ...filters, limit: ROWS, cursor } });
+    const { data, next_cursor: next } = await call(z, bundle, 'GET', path, {
+      params: { ...filters, limit: ROWS, cursor },
+    });
     if (before === 0) {
       return data;
     }
@@ -27,7 +29,11 @@ function dropdown(key, noun, perform, sample) {
   return {
     key,
     noun,
-    display: { label: `${noun} List`, description: `Triggers when a list of ${noun.toLowerCase()} choices is shown.`, hidden: true },
+    display: {
+      label: `${noun} List`,
+      description: `Triggers when a list of ${noun.toLowerCase()} choices is shown.`,
+      hidden: true,
+    },
     operation: { perform, canPaginate: true, sample },
   };
 }

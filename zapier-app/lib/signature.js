@@ -14,7 +14,13 @@ const PREFIX = 'whsec_';
 function isSigned(rawRequest, secret, now = Date.now()) {
   const header = headerOf(rawRequest.headers);
   const [id, timestamp, signatures] = [header('webhook-id'), header('webhook-timestamp'), header('webhook-signature')];
-  if (!secret || !id || !signatures || !/^\d+$/.test(timestamp) || Math.abs(now / 1000 - timestamp) > TOLERANCE_SECONDS) {
+  if (
+    !secret ||
+    !id ||
+    !signatures ||
+    !/^\d+$/.test(timestamp) ||
+    Math.abs(now / 1000 - timestamp) > TOLERANCE_SECONDS
+  ) {
     return false;
   }
   const key = Buffer.from(secret.slice(PREFIX.length), 'base64');

@@ -18,8 +18,13 @@ const OF_THE_EVENT = new Set(['id', 'type', 'timestamp', 'operation_id']);
 
 /** Reads all recipes, by name. */
 function recipes() {
-  const files = fs.readdirSync(RECIPES).filter((file) => file.endsWith('.yaml')).sort();
-  return Object.fromEntries(files.map((file) => [path.basename(file, '.yaml'), parse(fs.readFileSync(path.join(RECIPES, file), 'utf8'))]));
+  const files = fs
+    .readdirSync(RECIPES)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort();
+  return Object.fromEntries(
+    files.map((file) => [path.basename(file, '.yaml'), parse(fs.readFileSync(path.join(RECIPES, file), 'utf8'))]),
+  );
 }
 
 /** The trigger and the steps after it, in order: the first has number 1, as in the editor. */
@@ -46,8 +51,8 @@ function index(all) {
     'Zaps to rebuild by hand: choose the apps, copy the values. A value such as `{{1__Id}}` is pasted into the field as it',
     'stands; the editor makes a pill of it. The number is that of the step it comes from.',
     '',
-    '"verified" means that the names of the fields have been tried. Where they are not, compare them with the test record in',
-    'the editor first.',
+    '"verified" means that the names in the pills have been tried against the app they come from. Where they have not,',
+    'compare them with the test record in the editor first.',
     '',
     '| recipe | field names |',
     '|---|---|',
@@ -73,8 +78,8 @@ function page(recipe) {
     '',
     '## The same with Webhooks by Zapier',
     '',
-    'Without this integration, with the app Webhooks by Zapier (it needs a paid plan). The service refuses blank values, so',
-    'leave out what your records do not always have.',
+    'Without this integration, with the app Webhooks by Zapier (it needs a paid plan). What is not named here stays as',
+    'it is above. The service refuses blank values, so leave out what your records do not always have.',
     '',
     ...steps.flatMap(webhook),
   ]);
@@ -82,7 +87,11 @@ function page(recipe) {
 
 function section(part) {
   const step = stepOf(part);
-  const name = part.filter ? 'Filter by Zapier' : step ? `${OWN_APP}: ${step.display.label}` : `${part.app}: ${part.event}`;
+  const name = part.filter
+    ? 'Filter by Zapier'
+    : step
+      ? `${OWN_APP}: ${step.display.label}`
+      : `${part.app}: ${part.event}`;
   return [
     `## ${part.number}. ${name}`,
     '',
@@ -97,7 +106,9 @@ function filterRow([pill, condition, value]) {
 }
 
 function fieldRows(part) {
-  const labels = Object.fromEntries((stepOf(part)?.operation.inputFields ?? []).map((field) => [field.key, field.label]));
+  const labels = Object.fromEntries(
+    (stepOf(part)?.operation.inputFields ?? []).map((field) => [field.key, field.label]),
+  );
   return Object.entries(part.fields).map(([key, value]) => [labels[key] ?? key, shown(key, value)]);
 }
 
@@ -109,7 +120,9 @@ function shown(key, value) {
 /** The same step as a plain request: to an action, or a subscription for events. Steps of other apps stay as they are. */
 function webhook(part) {
   if (!stepOf(part)) {
-    return part.filter || part.number === 1 ? [] : [`${part.number}. ${part.app}: as above, with the pills of the event: ${pillsOfEvent(part)}.`, ''];
+    return part.filter || part.number === 1
+      ? []
+      : [`${part.number}. ${part.app}: as above, with the pills of the event: ${pillsOfEvent(part)}.`, ''];
   }
   return part.number === 1 ? subscription(part) : request(part);
 }
@@ -129,17 +142,23 @@ function subscription(part) {
 
 function request(part) {
   const { unique_event_id: key, ...fields } = part.fields;
-  const rows = Object.entries(fields).map(([name, value]) => [`Data \`${name}\``, name === 'program_id' ? 'ID of the program' : `\`${value}\``]);
+  const rows = Object.entries(fields).map(([name, value]) => [
+    `Data \`${name}\``,
+    name === 'program_id' ? 'ID of the program' : `\`${value}\``,
+  ]);
   return [
     `${part.number}. Action **POST**, instead of ${stepOf(part).display.label}:`,
     '',
-    ...table(['field', 'value'], [
-      ['URL', `\`https://YOUR-SERVICE${actions[part.action].path}\``],
-      ['Payload Type', '`json`'],
-      ...rows,
-      ['Headers `Authorization`', '`Bearer YOUR-API-KEY`'],
-      ['Headers `Idempotency-Key`', `\`${key}\``],
-    ]).map((line) => `   ${line}`),
+    ...table(
+      ['field', 'value'],
+      [
+        ['URL', `\`https://YOUR-SERVICE${actions[part.action].path}\``],
+        ['Payload Type', '`json`'],
+        ...rows,
+        ['Headers `Authorization`', '`Bearer YOUR-API-KEY`'],
+        ['Headers `Idempotency-Key`', `\`${key}\``],
+      ],
+    ).map((line) => `   ${line}`),
     '',
   ];
 }

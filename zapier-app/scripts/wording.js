@@ -51,12 +51,19 @@ function triggers(document, actions, schemas) {
   return {
     program_id: fields(schemas.HookInput).program_id,
     types: Object.fromEntries(
-      types.filter(({ sample }) => 'pass_url' in sample.data).map(({ type, title, sample }) => {
-        const extras = Object.keys(sample.data).filter((key) => key !== 'id' && !(key in pass));
-        const output = { ...envelope, ...pass, ...Object.fromEntries(extras.map((key) => [key, told[key]])), pass_id: passId };
-        const words = { ...output, ...(WITH_REASON.has(type) && { reason }), operation_id: envelope.operation_id };
-        return [type, { title, output: words, sample: { ...sample, data: always(sample.data) } }];
-      }),
+      types
+        .filter(({ sample }) => 'pass_url' in sample.data)
+        .map(({ type, title, sample }) => {
+          const extras = Object.keys(sample.data).filter((key) => key !== 'id' && !(key in pass));
+          const output = {
+            ...envelope,
+            ...pass,
+            ...Object.fromEntries(extras.map((key) => [key, told[key]])),
+            pass_id: passId,
+          };
+          const words = { ...output, ...(WITH_REASON.has(type) && { reason }), operation_id: envelope.operation_id };
+          return [type, { title, output: words, sample: { ...sample, data: always(sample.data) } }];
+        }),
     ),
   };
 }

@@ -38,7 +38,8 @@ module.exports = {
   noun: 'Pass',
   display: { label: 'Find Pass', description: 'Finds a pass by pass ID, external ID or email.' },
   operation: {
-    inputFields: Object.entries(wording.find).map(([key, said]) => inputField(key, said)),
+    // Elsewhere the field offers a search for the pass; here that would be this one.
+    inputFields: Object.entries(wording.find).map(([key, said]) => ({ ...inputField(key, said), search: undefined })),
     outputFields: outputFields(wording.pass.output),
     sample: wording.pass.sample,
     perform,

@@ -24,7 +24,11 @@ function signed(event, secret = SECRET) {
   const timestamp = String(Math.floor(Date.now() / 1000));
   const key = Buffer.from(secret.slice(6), 'base64');
   const signature = createHmac('sha256', key).update(`${event.id}.${timestamp}.${content}`).digest('base64');
-  const headers = { 'Http-Webhook-Id': event.id, 'Http-Webhook-Timestamp': timestamp, 'Http-Webhook-Signature': `v1,${signature}` };
+  const headers = {
+    'Http-Webhook-Id': event.id,
+    'Http-Webhook-Timestamp': timestamp,
+    'Http-Webhook-Signature': `v1,${signature}`,
+  };
   return { rawRequest: { headers, content }, cleanedRequest: event };
 }
 
@@ -78,7 +82,8 @@ test('whatever does not fit is not signed', () => {
 });
 
 const run = runner({ base_url: 'http://localhost:1', api_key: 'x' });
-const receive = (bundle, subscribeData = { secret: SECRET }) => run('triggers.points_changed.operation.perform', { ...bundle, subscribeData });
+const receive = (bundle, subscribeData = { secret: SECRET }) =>
+  run('triggers.points_changed.operation.perform', { ...bundle, subscribeData });
 
 test('a delivery becomes one flat object', async () => assert.deepEqual(await receive(signed(EVENT)), [FLAT]));
 
@@ -94,16 +99,23 @@ test('a delivery that is not signed with the secret of the subscription stops th
 
 test('a list of events has the same flat objects', async (t) => {
   const server = await serve(t, () => ({ body: { data: [EVENT], next_cursor: null } }));
-  const listed = runner({ base_url: server.url, api_key: 'x' })('triggers.points_changed.operation.performList', { inputData: { program_id: 'prog_1' } });
+  const listed = runner({ base_url: server.url, api_key: 'x' })('triggers.points_changed.operation.performList', {
+    inputData: { program_id: 'prog_1' },
+  });
   assert.deepEqual(await listed, [FLAT]);
   assert.equal(server.requests[0].url, '/v1/events?type=points.changed&program_id=prog_1&limit=25');
 });
 
 test('a subscription keeps what the service answers, and ends by its ID', async (t) => {
-  const server = await serve(t, ({ method }) => (method === 'POST' ? { status: 201, body: { id: 'hook_1', secret: SECRET } } : { status: 204 }));
+  const server = await serve(t, ({ method }) =>
+    method === 'POST' ? { status: 201, body: { id: 'hook_1', secret: SECRET } } : { status: 204 },
+  );
   const call = runner({ base_url: server.url, api_key: 'x' });
   const operation = 'triggers.points_changed.operation';
-  const subscribeData = await call(`${operation}.performSubscribe`, { targetUrl: 'https://hooks.zapier.com/1', inputData: { program_id: '' } });
+  const subscribeData = await call(`${operation}.performSubscribe`, {
+    targetUrl: 'https://hooks.zapier.com/1',
+    inputData: { program_id: '' },
+  });
   assert.deepEqual(subscribeData, { id: 'hook_1', secret: SECRET });
   assert.deepEqual(JSON.parse(server.requests[0].body), {
     target_url: 'https://hooks.zapier.com/1',

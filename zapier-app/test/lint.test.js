@@ -44,7 +44,7 @@ const FAULTS = {
   thirdPerson: (app) => (create(app).display.description = 'Change the balance of a membership.'),
 };
 
-test('the definition is valid by Zapier\'s own schema', async () => {
+test("the definition is valid by Zapier's own schema", async () => {
   assert.deepEqual(await schemaErrors(), []);
 });
 
@@ -67,7 +67,10 @@ for (const [code, plant] of Object.entries(FAULTS)) {
 test('every step stands in the README', async () => {
   const readme = readFileSync(path.join(__dirname, '../README.md'), 'utf8');
   const keys = stepsOf(await definition()).map(({ step }) => `\`${step.key}\``);
-  assert.deepEqual(keys.filter((key) => !readme.includes(`| ${key} |`)), []);
+  assert.deepEqual(
+    keys.filter((key) => !readme.includes(`| ${key} |`)),
+    [],
+  );
 });
 
 test('M002: the words of the registration are allowed', () => {
@@ -98,5 +101,7 @@ test('T002, T004, T005 and T006 find what an answer lacks', () => {
     'T005 points is not number',
   ]);
   assert.deepEqual(checkAnswer(operation, { id: 'a', name: 'b', fields: { seat: '2' } }), ['T005 points is missing']);
-  assert.deepEqual(checkDelivery({ id: 'a', pass: { id: 'b' } }, { id: 'a', pass: {} }), ['T006 the list has pass.id, the delivery has not']);
+  assert.deepEqual(checkDelivery({ id: 'a', pass: { id: 'b' } }, { id: 'a', pass: {} }), [
+    'T006 the list has pass.id, the delivery has not',
+  ]);
 });

@@ -6,9 +6,33 @@ const { test } = require('node:test');
 const { runner, serve } = require('./support');
 
 const PASSES = [
-  { id: 'pass_1', first_name: 'Ada', last_name: 'Lovelace', email: null, external_id: null, program_name: 'Club', status: 'revoked' },
-  { id: 'pass_2', first_name: null, last_name: null, email: 'ada@example.com', external_id: 'c-1', program_name: 'Club', status: 'active' },
-  { id: 'pass_3', first_name: null, last_name: null, email: null, external_id: null, program_name: 'Club', status: 'active' },
+  {
+    id: 'pass_1',
+    first_name: 'Ada',
+    last_name: 'Lovelace',
+    email: null,
+    external_id: null,
+    program_name: 'Club',
+    status: 'revoked',
+  },
+  {
+    id: 'pass_2',
+    first_name: null,
+    last_name: null,
+    email: 'ada@example.com',
+    external_id: 'c-1',
+    program_name: 'Club',
+    status: 'active',
+  },
+  {
+    id: 'pass_3',
+    first_name: null,
+    last_name: null,
+    email: null,
+    external_id: null,
+    program_name: 'Club',
+    status: 'active',
+  },
 ];
 
 /** A service with one pass to a page; each page names the next. */
@@ -40,7 +64,10 @@ test('the dropdown of passes is limited to the chosen program', async (t) => {
   const { run, server } = await service(t);
   await run('triggers.pass_list.operation.perform', { inputData: { program_id: 'prog_1' } });
   await run('triggers.pass_list.operation.perform', { inputData: { program_id: '' } });
-  assert.deepEqual(server.requests.map(({ url }) => url), ['/v1/passes?program_id=prog_1&limit=100', '/v1/passes?limit=100']);
+  assert.deepEqual(
+    server.requests.map(({ url }) => url),
+    ['/v1/passes?program_id=prog_1&limit=100', '/v1/passes?limit=100'],
+  );
 });
 
 test('without a program there are no tiers to choose from', async (t) => {
@@ -53,8 +80,14 @@ const search = (run, inputData) => run('searches.find_pass.operation.perform', {
 
 test('a search names the valid pass first', async (t) => {
   const server = await serve(t, () => ({ body: { data: PASSES, next_cursor: null } }));
-  const found = await search(runner({ base_url: server.url, api_key: 'x' }), { email: 'ada@example.com', external_id: '' });
-  assert.deepEqual(found.map(({ id }) => id), ['pass_2', 'pass_3', 'pass_1']);
+  const found = await search(runner({ base_url: server.url, api_key: 'x' }), {
+    email: 'ada@example.com',
+    external_id: '',
+  });
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    ['pass_2', 'pass_3', 'pass_1'],
+  );
   assert.equal(server.requests[0].url, '/v1/passes?email=ada%40example.com&limit=100');
 });
 
@@ -65,7 +98,9 @@ test('a pass ID that is not there finds nothing', async (t) => {
 
 test('a search that fails is not an empty one', async (t) => {
   const server = await serve(t, () => ({ status: 401, body: { code: 'unauthorized', detail: 'Unknown key.' } }));
-  await assert.rejects(search(runner({ base_url: server.url, api_key: 'x' }), { pass_id: 'pass_9' }), { name: 'HaltedError' });
+  await assert.rejects(search(runner({ base_url: server.url, api_key: 'x' }), { pass_id: 'pass_9' }), {
+    name: 'HaltedError',
+  });
 });
 
 test('a search for nothing says what to fill in', async () => {

@@ -43,7 +43,15 @@ function differences(app) {
   });
   const compared = [
     both('action', new Set(Object.keys(app.creates)), new Set(actions.map(({ operationId }) => operationId))),
-    both('event', new Set(Object.keys(app.triggers).filter((key) => !key.endsWith('_list')).map((key) => key.replace('_', '.'))), events),
+    both(
+      'event',
+      new Set(
+        Object.keys(app.triggers)
+          .filter((key) => !key.endsWith('_list'))
+          .map((key) => key.replace('_', '.')),
+      ),
+      events,
+    ),
   ];
   const said = [];
   for (const { operationId, requestBody, responses } of actions.filter(({ operationId: id }) => app.creates[id])) {
@@ -57,7 +65,11 @@ function differences(app) {
       const field = inputs.get(key);
       if (field) {
         const required = (input.required ?? []).includes(key);
-        said.push([`${operationId} ${key}`, [field.label, field.helpText, Boolean(field.required)], [title, description, required]]);
+        said.push([
+          `${operationId} ${key}`,
+          [field.label, field.helpText, Boolean(field.required)],
+          [title, description, required],
+        ]);
         said.push([`${operationId} ${key} choices`, field.choices?.map(({ value }) => value), choices]);
       }
     }
@@ -104,7 +116,18 @@ test('what is missing or said differently is found', async () => {
   inputFields.find(({ key }) => key === 'reason').key = 'why';
   outputFields.find(({ key }) => key === 'points_before').label = 'Before';
   const found = differences(app);
-  assert.deepEqual(found.missing.filter((what) => !NOT_HERE[what]), ['action redeem_pass', 'event pass.expired', 'update_points input reason']);
-  assert.deepEqual(found.extra.filter((what) => !ONLY_HERE[what]), ['update_points input why']);
-  assert.deepEqual(found.differs, ['update_points change', 'update_points change choices', 'update_points points', 'update_points output points_before']);
+  assert.deepEqual(
+    found.missing.filter((what) => !NOT_HERE[what]),
+    ['action redeem_pass', 'event pass.expired', 'update_points input reason'],
+  );
+  assert.deepEqual(
+    found.extra.filter((what) => !ONLY_HERE[what]),
+    ['update_points input why'],
+  );
+  assert.deepEqual(found.differs, [
+    'update_points change',
+    'update_points change choices',
+    'update_points points',
+    'update_points output points_before',
+  ]);
 });

@@ -8,11 +8,13 @@ const { test } = require('node:test');
 const { runner, serve } = require('./support');
 
 const PROBLEM = { 'content-type': 'application/problem+json' };
-const refusal = (status, code, detail, headers = {}) => () => ({
-  status,
-  headers: { ...PROBLEM, ...headers },
-  body: { code, detail, status, retryable: status >= 500 },
-});
+const refusal =
+  (status, code, detail, headers = {}) =>
+  () => ({
+    status,
+    headers: { ...PROBLEM, ...headers },
+    body: { code, detail, status, retryable: status >= 500 },
+  });
 
 /** Runs the connection test against a server that answers so, and returns the error. */
 async function errorOf(t, answer) {
@@ -37,7 +39,14 @@ test('a wrong address is told in a sentence, before anything is sent', async () 
 });
 
 test('what a repeat cannot cure stops the run with the sentence of the service', async (t) => {
-  for (const [status, code] of [[400, 'malformed-json'], [401, 'unauthorized'], [403, 'forbidden'], [404, 'not-found'], [409, 'duplicate'], [422, 'validation-failed']]) {
+  for (const [status, code] of [
+    [400, 'malformed-json'],
+    [401, 'unauthorized'],
+    [403, 'forbidden'],
+    [404, 'not-found'],
+    [409, 'duplicate'],
+    [422, 'validation-failed'],
+  ]) {
     const error = await errorOf(t, refusal(status, code, 'Give an e-mail address.'));
     assert.equal(error.name, 'HaltedError');
     assert.match(error.message, /^Give an e-mail address\./);
@@ -67,7 +76,11 @@ test('a request that still runs is asked for again', async (t) => {
 });
 
 test('a failure of the service is an error that Zapier may replay', async (t) => {
-  for (const [status, code] of [[500, 'internal'], [503, 'upstream-unavailable'], [504, 'outcome-unknown']]) {
+  for (const [status, code] of [
+    [500, 'internal'],
+    [503, 'upstream-unavailable'],
+    [504, 'outcome-unknown'],
+  ]) {
     const error = await errorOf(t, refusal(status, code, 'Try again.'));
     assert.deepEqual([error.name, JSON.parse(error.message)], ['AppError', { message: 'Try again.', code, status }]);
   }
@@ -76,7 +89,10 @@ test('a failure of the service is an error that Zapier may replay', async (t) =>
 test('an answer that is not from Passrail says so', async (t) => {
   const html = { 'content-type': 'text/html' };
   const missing = await errorOf(t, () => ({ status: 404, headers: html, body: '<h1>Nothing</h1>' }));
-  assert.match(missing.message, /^127\.0\.0\.1:\d+ answered HTTP 404, not as Passrail does\. Check the service address/);
+  assert.match(
+    missing.message,
+    /^127\.0\.0\.1:\d+ answered HTTP 404, not as Passrail does\. Check the service address/,
+  );
   const page = await errorOf(t, () => ({ status: 200, headers: html, body: '<h1>Welcome</h1>' }));
   assert.match(page.message, /^127\.0\.0\.1:\d+ did not answer as Passrail does/);
   const down = await errorOf(t, () => ({ status: 502, headers: html, body: '<h1>Bad Gateway</h1>' }));
@@ -95,7 +111,18 @@ test('an API request reaches the service of the connection only', async (t) => {
   const run = runner({ base_url: server.url, api_key: 'pr_test_x' });
   const request = (path) => run('creates.api_request.operation.perform', { inputData: { method: 'GET', path } });
   assert.deepEqual(await request('/v1/passes'), { id: 'req_1', status: 200, body: { data: [] } });
-  for (const path of ['https://evil.example/v1/', '//evil.example/v1/', '@evil.example', '.evil.example', 'v1/me', '/v1/../admin', '/v1/me?x=1', '/v1/\\evil', '', '/metrics']) {
+  for (const path of [
+    'https://evil.example/v1/',
+    '//evil.example/v1/',
+    '@evil.example',
+    '.evil.example',
+    'v1/me',
+    '/v1/../admin',
+    '/v1/me?x=1',
+    '/v1/\\evil',
+    '',
+    '/metrics',
+  ]) {
     await assert.rejects(request(path), { name: 'HaltedError', message: /^Path must begin with/ }, path);
   }
   assert.equal(server.requests.length, 1);
@@ -104,14 +131,29 @@ test('an API request reaches the service of the connection only', async (t) => {
 test('an API request sends query, body and unique event ID', async (t) => {
   const server = await serve(t, () => ({ status: 204, headers: { 'x-request-id': 'req_1' } }));
   const run = runner({ base_url: server.url, api_key: 'pr_test_x' });
-  const inputData = { method: 'POST', path: '/v1/hooks', query: { a: 'b c' }, body: '{"x": 1}', unique_event_id: 'e-1' };
-  assert.deepEqual(await run('creates.api_request.operation.perform', { inputData }), { id: 'req_1', status: 204, body: {} });
+  const inputData = {
+    method: 'POST',
+    path: '/v1/hooks',
+    query: { a: 'b c' },
+    body: '{"x": 1}',
+    unique_event_id: 'e-1',
+  };
+  assert.deepEqual(await run('creates.api_request.operation.perform', { inputData }), {
+    id: 'req_1',
+    status: 204,
+    body: {},
+  });
   const [sent] = server.requests;
-  assert.deepEqual([sent.method, sent.url, sent.body, sent.headers['idempotency-key']], ['POST', '/v1/hooks?a=b%20c', '{"x":1}', 'e-1']);
+  assert.deepEqual(
+    [sent.method, sent.url, sent.body, sent.headers['idempotency-key']],
+    ['POST', '/v1/hooks?a=b%20c', '{"x":1}', 'e-1'],
+  );
 });
 
 test('an API request with a body that is not JSON says so', async () => {
   const run = runner({ base_url: 'http://localhost:1', api_key: 'pr_test_x' });
   const inputData = { method: 'POST', path: '/v1/hooks', body: '{x: 1}' };
-  await assert.rejects(run('creates.api_request.operation.perform', { inputData }), { message: /^Body is not valid JSON/ });
+  await assert.rejects(run('creates.api_request.operation.perform', { inputData }), {
+    message: /^Body is not valid JSON/,
+  });
 });

@@ -29,12 +29,22 @@ const outputsOf = ({ step }) => (step.operation.outputFields ?? []).filter((fiel
 
 /** Makes a rule that looks at each step by itself. `look` returns what is wrong, or nothing. */
 const eachStep = (look) => (definition) =>
-  stepsOf(definition).flatMap((one) => [look(one, definition)].flat().filter(Boolean).map((what) => `${one.name}: ${what}`));
+  stepsOf(definition).flatMap((one) =>
+    [look(one, definition)]
+      .flat()
+      .filter(Boolean)
+      .map((what) => `${one.name}: ${what}`),
+  );
 
 /** Makes a rule that looks at each input field. */
 const eachInput = (look) =>
   eachStep((one, definition) =>
-    inputsOf(one).flatMap((field) => [look(field, one, definition)].flat().filter(Boolean).map((what) => `${field.key} ${what}`)),
+    inputsOf(one).flatMap((field) =>
+      [look(field, one, definition)]
+        .flat()
+        .filter(Boolean)
+        .map((what) => `${field.key} ${what}`),
+    ),
   );
 
 /** Makes a rule that looks at each text of the definition, wherever it is. */
@@ -44,13 +54,19 @@ const eachText = (look) => (definition) => {
       const what = look(value);
       return what ? [`${path}: ${what}`] : [];
     }
-    return value && typeof value === 'object' ? Object.entries(value).flatMap(([key, one]) => walk(one, `${path}.${key}`)) : [];
+    return value && typeof value === 'object'
+      ? Object.entries(value).flatMap(([key, one]) => walk(one, `${path}.${key}`))
+      : [];
   };
-  return ['authentication', 'triggers', 'searches', 'creates', 'searchOrCreates'].flatMap((part) => walk(definition[part], part));
+  return ['authentication', 'triggers', 'searches', 'creates', 'searchOrCreates'].flatMap((part) =>
+    walk(definition[part], part),
+  );
 };
 
 const rules = {
-  D001: eachInput((field) => (SECRET.test(field.key) || SECRET.test(field.label ?? '') ? 'asks for a secret outside the connection' : '')),
+  D001: eachInput((field) =>
+    SECRET.test(field.key) || SECRET.test(field.label ?? '') ? 'asks for a secret outside the connection' : '',
+  ),
   D002: (definition) =>
     definition.authentication.fields
       .filter((field) => field.type === 'password' && !/\]\(https:\/\//.test(field.helpText ?? ''))
@@ -60,48 +76,84 @@ const rules = {
     return connectionLabel && !secret ? [] : ['authentication: the label is missing or shows a secret'];
   },
   D004: eachInput((field) =>
-    /(^|[ _])id$/i.test(field.key) && !FOREIGN_IDS.has(field.key) && !field.dynamic && !field.choices?.perform ? 'has no dropdown' : '',
+    /(^|[ _])id$/i.test(field.key) && !FOREIGN_IDS.has(field.key) && !field.dynamic && !field.choices?.perform
+      ? 'has no dropdown'
+      : '',
   ),
   D005: eachInput((field, one, { triggers }) => {
     const [trigger, ...keys] = field.dynamic?.split('.') ?? [];
-    return trigger && keys.some((key) => !(key in (triggers[trigger]?.operation.sample ?? {}))) ? `names ${field.dynamic}, which is not there` : '';
+    return trigger && keys.some((key) => !(key in (triggers[trigger]?.operation.sample ?? {})))
+      ? `names ${field.dynamic}, which is not there`
+      : '';
   }),
   D006: eachStep((one) => isHook(one) && !one.step.operation.performList && 'has no performList'),
-  D007: eachText((text) => /\b(http:|javascript:|data:text|vbscript:)/i.test(text) && 'has an address that is not https'),
+  D007: eachText(
+    (text) => /\b(http:|javascript:|data:text|vbscript:)/i.test(text) && 'has an address that is not https',
+  ),
   D008: (definition) =>
     eachText((text) => {
       const words = text.replace(/`[^`]*`/g, '');
-      return (/\]\s+\(|\]\((?!https:\/\/[^\s)]+\))/.test(words) || /(?<!\]\()https?:\/\//.test(words)) && 'has a broken or bare link';
+      return (
+        (/\]\s+\(|\]\((?!https:\/\/[^\s)]+\))/.test(words) || /(?<!\]\()https?:\/\//.test(words)) &&
+        'has a broken or bare link'
+      );
     })(onlyTexts(definition)),
   D009: eachStep((one) => one.kind === 'searches' && inputsOf(one).length === 0 && 'has no input field'),
   D010: eachStep((one) => {
-    const keys = outputsOf(one).filter((field) => field.primary).map((field) => field.key);
-    return (keys.length ? keys : ['id']).filter((key) => !(key in (one.step.operation.sample ?? {}))).map((key) => `sample has no ${key}`);
+    const keys = outputsOf(one)
+      .filter((field) => field.primary)
+      .map((field) => field.key);
+    return (keys.length ? keys : ['id'])
+      .filter((key) => !(key in (one.step.operation.sample ?? {})))
+      .map((key) => `sample has no ${key}`);
   }),
-  D011: eachInput((field) => plain(field.helpText) === plain(field.label) && field.label && 'has a help text that repeats the label'),
+  D011: eachInput(
+    (field) => plain(field.helpText) === plain(field.label) && field.label && 'has a help text that repeats the label',
+  ),
   D012: eachStep((one) => visible(one) && Object.keys(one.step.operation.sample ?? {}).length === 0 && 'has no sample'),
-  D013: eachInput((field, one, { searches }) => field.search && !(field.search.split('.')[0] in searches) && `names ${field.search}, which is not there`),
+  D013: eachInput(
+    (field, one, { searches }) =>
+      field.search && !(field.search.split('.')[0] in searches) && `names ${field.search}, which is not there`,
+  ),
   D014: eachInput((field) => field.search && !field.dynamic && !field.choices && 'has a search but no dropdown'),
   D016: eachStep((one) => isHook(one) && !one.step.operation.performSubscribe && 'has no performSubscribe'),
   D017: eachStep((one) => isHook(one) && !one.step.operation.performUnsubscribe && 'has no performUnsubscribe'),
   D018: eachStep((one) =>
-    [one.step.display.label, ...inputsOf(one).map((field) => field.label), ...outputsOf(one).map((field) => field.label)]
+    [
+      one.step.display.label,
+      ...inputsOf(one).map((field) => field.label),
+      ...outputsOf(one).map((field) => field.label),
+    ]
       .filter((label) => label && !isTitleCase(label))
       .map((label) => `"${label}" is not in Title Case`),
   ),
-  D021: eachStep((one) => one.kind === 'triggers' && !/^Triggers when .+\.$/.test(one.step.display.description) && 'is not described by "Triggers when ... ."'),
+  D021: eachStep(
+    (one) =>
+      one.kind === 'triggers' &&
+      !/^Triggers when .+\.$/.test(one.step.display.description) &&
+      'is not described by "Triggers when ... ."',
+  ),
   D022: eachStep((one) => one.kind === 'creates' && inputsOf(one).length === 0 && 'has no static input field'),
   D023: eachStep((one) =>
-    textsIn(one.step.operation.sample).filter((text) => /^\d{1,4}[-/.]\d{1,2}[-/.]\d/.test(text) && !isDate(text) && !isDateTime(text)).map((text) => `sample has the date ${text}`),
+    textsIn(one.step.operation.sample)
+      .filter((text) => /^\d{1,4}[-/.]\d{1,2}[-/.]\d/.test(text) && !isDate(text) && !isDateTime(text))
+      .map((text) => `sample has the date ${text}`),
   ),
   D024: eachStep((one) => misfits(outputsOf(one), one.step.operation.sample)),
   // Beyond Zapier's checks.
   dependsOn: eachInput((field, one) => {
     const known = new Set(inputsOf(one).map((other) => other.key));
-    return (field.dependsOn ?? []).filter((key) => !known.has(key)).map((key) => `depends on ${key}, which is not there`);
+    return (field.dependsOn ?? [])
+      .filter((key) => !known.has(key))
+      .map((key) => `depends on ${key}, which is not there`);
   }),
   fullStop: eachStep((one) => !one.step.display.description.endsWith('.') && 'has a description without a full stop'),
-  thirdPerson: eachStep((one) => one.kind !== 'triggers' && !/^[A-Z][a-z]+s /.test(one.step.display.description) && 'is not described by what it does'),
+  thirdPerson: eachStep(
+    (one) =>
+      one.kind !== 'triggers' &&
+      !/^[A-Z][a-z]+s /.test(one.step.display.description) &&
+      'is not described by what it does',
+  ),
 };
 rules.D025 = rules.D007;
 
@@ -120,11 +172,15 @@ function wrongListing(text) {
 
 /** C001 to C003: the keys that people's Zaps rely on. */
 function publicKeys(definition) {
-  return stepsOf(definition).filter(visible).flatMap((one) => [
-    one.name,
-    ...inputsOf(one).filter((field) => field.type !== 'copy').map((field) => `${one.name} input ${field.key}`),
-    ...Object.keys(one.step.operation.sample).map((key) => `${one.name} sample ${key}`),
-  ]);
+  return stepsOf(definition)
+    .filter(visible)
+    .flatMap((one) => [
+      one.name,
+      ...inputsOf(one)
+        .filter((field) => field.type !== 'copy')
+        .map((field) => `${one.name} input ${field.key}`),
+      ...Object.keys(one.step.operation.sample).map((key) => `${one.name} sample ${key}`),
+    ]);
 }
 
 /** Which output fields a value does not fit: its types, and what must be there. Also T005, on live answers. */
@@ -135,7 +191,9 @@ function misfits(fields, value) {
       return field.required ? [`${field.key} is missing`] : [];
     }
     const each = field.list ? found : [found];
-    return Array.isArray(each) && each.every((one) => !field.type || TYPES[field.type](one)) ? [] : [`${field.key} is not ${field.type}`];
+    return Array.isArray(each) && each.every((one) => !field.type || TYPES[field.type](one))
+      ? []
+      : [`${field.key} is not ${field.type}`];
   });
 }
 
@@ -143,7 +201,10 @@ function misfits(fields, value) {
 function onlyTexts(definition) {
   const words = { authentication: definition.authentication.fields.map((field) => field.helpText) };
   for (const one of stepsOf(definition)) {
-    words[one.kind] = { ...words[one.kind], [one.step.key]: [one.step.display.description, ...inputsOf(one).map((field) => field.helpText)] };
+    words[one.kind] = {
+      ...words[one.kind],
+      [one.step.key]: [one.step.display.description, ...inputsOf(one).map((field) => field.helpText)],
+    };
   }
   return words;
 }
@@ -160,7 +221,10 @@ function isTitleCase(label) {
 }
 
 function plain(text) {
-  return String(text ?? '').toLowerCase().replace(/[^a-z0-9]+/g, ' ').trim();
+  return String(text ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim();
 }
 
 function isDate(text) {
@@ -168,7 +232,9 @@ function isDate(text) {
 }
 
 function isDateTime(text) {
-  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text) && !Number.isNaN(Date.parse(text));
+  return (
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text) && !Number.isNaN(Date.parse(text))
+  );
 }
 
 module.exports = { isDateTime, lint, misfits, outputsOf, publicKeys, rules, stepsOf, visible, wrongListing };

@@ -41,13 +41,25 @@ async function listen() {
 
 /** Does every action once, and keeps the answers by the name of the step. */
 async function act() {
-  const create = async (key, inputData) => (answers[`creates.${key}`] = await run(`creates.${key}.operation.perform`, { inputData }));
+  const create = async (key, inputData) =>
+    (answers[`creates.${key}`] = await run(`creates.${key}.operation.perform`, { inputData }));
   await create('create_pass', { program_id: COUPON, external_id: 'live-coupon', expires_at: '' });
-  await create('redeem_pass', { program_id: COUPON, external_id: 'live-coupon', reference: 'receipt-77', amount: '49.90' });
+  await create('redeem_pass', {
+    program_id: COUPON,
+    external_id: 'live-coupon',
+    reference: 'receipt-77',
+    amount: '49.90',
+  });
   await create('create_pass', { program_id: COUPON, external_id: 'live-expired', expires_at: '2026-01-01' });
   const ada = await create('create_pass', { ...ADA, email: 'live@example.com', custom_field_member_since: '2026' });
   await create('update_pass', { pass_id: ada.id, phone: '+44 20 7946 0000' });
-  await create('update_points', { ...ADA, change: 'add', amount: '49.90', points_per_unit: '1', reason: 'Invoice 1001 paid' });
+  await create('update_points', {
+    ...ADA,
+    change: 'add',
+    amount: '49.90',
+    points_per_unit: '1',
+    reason: 'Invoice 1001 paid',
+  });
   await create('change_tier', { ...ADA, tier_id: 'tier_demo_gold', reason: 'Spent a lot' });
   await create('revoke_pass', { ...ADA, reason: 'Invoice 1001 refunded', permanent: false });
   await create('reinstate_pass', ADA);
@@ -69,14 +81,23 @@ const step = async (kind, key) => (await definition())[kind][key].operation;
 
 /** Runs the trigger on a delivery, in the form in which Zapier hands it over. */
 async function perform(key, { headers, content }) {
-  const named = Object.entries(headers).map(([name, value]) => [`Http-${name.replace(/(^|-)\w/g, (one) => one.toUpperCase())}`, value]);
-  const bundle = { cleanedRequest: JSON.parse(content), rawRequest: { method: 'POST', headers: Object.fromEntries(named), content } };
+  const named = Object.entries(headers).map(([name, value]) => [
+    `Http-${name.replace(/(^|-)\w/g, (one) => one.toUpperCase())}`,
+    value,
+  ]);
+  const bundle = {
+    cleanedRequest: JSON.parse(content),
+    rawRequest: { method: 'POST', headers: Object.fromEntries(named), content },
+  };
   const [delivered] = await run(`${operationOf(key)}.perform`, { ...bundle, subscribeData: subscriptions[key] });
   return delivered;
 }
 
 before(async () => {
-  assert.ok(PASSRAIL_URL && PASSRAIL_KEY && RECEIVER_PORT && HAPPENINGS, 'these tests need a running service: see tests/zapier');
+  assert.ok(
+    PASSRAIL_URL && PASSRAIL_KEY && RECEIVER_PORT && HAPPENINGS,
+    'these tests need a running service: see tests/zapier',
+  );
   await listen();
   for (const key of hooks) {
     const targetUrl = `http://127.0.0.1:${RECEIVER_PORT}/${key}`;
@@ -84,7 +105,10 @@ before(async () => {
   }
   await act();
   const waiting = () => hooks.filter((key) => received[key].length === 0);
-  await until(() => waiting().length === 0, () => `deliveries to ${waiting()}`);
+  await until(
+    () => waiting().length === 0,
+    () => `deliveries to ${waiting()}`,
+  );
 });
 
 after(() => receiver?.close());
@@ -105,7 +129,10 @@ for (const key of Object.keys(app.triggers).filter((one) => !isHook(app.triggers
     const rows = await run(`${operationOf(key)}.perform`, { inputData: { program_id: MEMBERSHIP } });
     const operation = await step('triggers', key);
     assert.notEqual(rows.length, 0);
-    assert.deepEqual(rows.flatMap((row) => checkAnswer(operation, row)), []);
+    assert.deepEqual(
+      rows.flatMap((row) => checkAnswer(operation, row)),
+      [],
+    );
   });
 }
 
@@ -144,6 +171,8 @@ test('after all have unsubscribed no hook is left, and unsubscribing twice does 
   for (const key of [...hooks, hooks[0]]) {
     await run(`${operationOf(key)}.performUnsubscribe`, { subscribeData: subscriptions[key] });
   }
-  const { body } = await run('creates.api_request.operation.perform', { inputData: { method: 'GET', path: '/v1/hooks' } });
+  const { body } = await run('creates.api_request.operation.perform', {
+    inputData: { method: 'GET', path: '/v1/hooks' },
+  });
   assert.deepEqual(body.data, []);
 });
