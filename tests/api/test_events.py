@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.actions.checks import done
-from tests.world import MEMBERSHIP, World
+from tests.world import COUPON, MEMBERSHIP, World
 
 
 def test_events_are_narrowed_by_type_pass_and_time(any_world: World) -> None:
@@ -29,6 +29,10 @@ def test_events_are_narrowed_by_type_pass_and_time(any_world: World) -> None:
     assert found(pass_id=first) == [("points.changed", first), ("pass.created", first)]
     assert found(since="2026-11-20T10:30:00Z") == [("points.changed", second), ("points.changed", first)]
     assert found(since="2026-11-20T10:30:00.001Z") == []
+    assert found(until="2026-11-20T10:29:59.999Z") == [("pass.created", second), ("pass.created", first)]
+    assert found(since="2026-11-20T09:30:00Z", until="2026-11-20T09:30:00Z", pass_id=first) == [("pass.created", first)]
+    assert len(found(program_id=MEMBERSHIP)) == 4
+    assert found(program_id=COUPON) == []
     assert found(since="2026-11-20T09:30:00Z", type="pass.created", pass_id=first) == [("pass.created", first)]
 
 

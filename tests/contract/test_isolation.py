@@ -38,7 +38,8 @@ HOLDER = {"first_name": SECRET, "last_name": SECRET, "phone": SECRET}
 
 # Inputs that name nothing: values, limits, words to choose from.
 PLAIN = {
-    "allow_negative", "amount", "background_color", "change", "event_type", "event_types", "expires_at", "fields", "fields[].name",
+    "allow_negative", "amount", "background_color", "change", "event_type", "event_types", "expires_at",
+    "fields", "fields[].name",
     "fields[].required", "fields[].title", "fields[].type", "first_name", "if_exists", "install_state", "kind",
     "label_color", "last_name", "limit", "logo_text", "permanent", "phone", "points", "points_per_unit",
     "reason", "reference", "rotate_secret", "since", "status", "target_url", "terms", "text_color", "tiers",

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ def has_namespaces() -> bool:
     return subprocess.run([*NAMESPACE, "sh", "true"], check=False).returncode == 0
 
 
+@cache
 def battery(*options: str) -> dict[str, Any]:
     prefix = [*NAMESPACE, "sh"] if "--patched" not in options else []
     command = [*prefix, sys.executable, "-m", "tests.events.ssrf", *options]

@@ -1,0 +1,89 @@
+"""Expiry is an event, though nothing happens then: told once each time, whoever looks and whatever crashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.actions import expiring
+from app.actions.expiring import tell_expired
+from app.store import passes
+from tests.actions.checks import done
+from tests.events.couriers import courier, told
+from tests.world import COUPON, World
+
+
+def expired(world: World) -> list[dict[str, Any]]:
+    return world.events(type="pass.expired")
+
+
+def test_a_pass_that_expired_is_told_of_once(any_world: World) -> None:
+    hook = any_world.make_hook("pass.expired")
+    made = any_world.make_pass(expires_at="2026-11-21T09:30:00Z")
+    any_world.make_pass(expires_at="2026-11-22T09:30:00Z")
+    any_world.make_pass()
+    assert tell_expired(any_world.service) == 0
+    any_world.clock.advance(days=1)
+    assert [tell_expired(any_world.service) for _ in range(3)] == [1, 0, 0]
+    [event] = expired(any_world)
+    assert (event["data"]["id"], event["data"]["status"], event["operation_id"]) == (made["id"], "expired", None)
+    sender = told()
+    courier(any_world, sender).deliver_due(hook["id"])
+    assert [sent.event_id for sent in sender.sent] == [event["id"]]
+
+
+def test_a_pass_made_valid_again_can_expire_again(any_world: World) -> None:
+    made = any_world.make_pass(expires_at="2026-11-21")
+    any_world.clock.advance(days=2)
+    tell_expired(any_world.service)
+    done(any_world, "reinstate-pass", {"pass_id": made["id"], "expires_at": "2026-11-25"})
+    assert tell_expired(any_world.service) == 0
+    any_world.clock.advance(days=5)
+    assert [tell_expired(any_world.service) for _ in range(2)] == [1, 0]
+    assert len(expired(any_world)) == 2
+
+
+def test_a_pass_that_ended_otherwise_does_not_expire(world: World) -> None:
+    revoked = world.make_pass(expires_at="2026-11-21")
+    redeemed = world.make_pass(COUPON, expires_at="2026-11-21")
+    done(world, "revoke-pass", {"pass_id": revoked["id"]})
+    done(world, "redeem-pass", {"pass_id": redeemed["id"]})
+    world.clock.advance(days=2)
+    assert tell_expired(world.service) == 0
+
+
+def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "CHUNK", 2)
+    for _ in range(7):
+        any_world.make_pass(expires_at="2026-11-21")
+    any_world.clock.advance(days=2)
+    note, calls = passes.note_expiry_told, 0
+
+    def crash_at_the_fourth(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise RuntimeError("the power went out")
+        note(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes, "note_expiry_told", crash_at_the_fourth)
+        with pytest.raises(RuntimeError):
+            tell_expired(any_world.service)
+    assert len(expired(any_world)) == 2
+    assert tell_expired(any_world.service) == 5
+    assert len({event["data"]["id"] for event in expired(any_world)}) == len(expired(any_world)) == 7
+
+
+def test_the_search_reads_an_index_of_what_is_not_told(world: World) -> None:
+    query = (
+        "SELECT * FROM passes WHERE expires_at IS NOT NULL AND closed_by = 'nothing' AND (expiry_told IS NULL OR"
+        " expiry_told <> expires_at) AND expires_at <= 1 ORDER BY expires_at LIMIT 100"
+    )
+    with world.service.store.read() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all())
+    assert "ix_passes_expiry_untold" in plan
+    assert "TEMP B-TREE" not in plan
