@@ -1,14 +1,14 @@
-"""`python -m bench [actions] [lists] [startup]`: measure, and print a table for each part; all of them by default."""
+"""`python -m bench [actions] [lists] [startup] [hooks]`: measure, and print a table for each part; default: all."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, lists, startup
+from bench import actions, hooks, lists, startup
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup")
+PARTS = ("actions", "lists", "startup", "hooks")
 
 
 @click.command()
@@ -18,10 +18,12 @@ PARTS = ("actions", "lists", "startup")
 @click.option(
     "--database", "chosen", type=click.Choice([*KINDS, "both"]), default="both", show_default=True, help="Database."
 )
-def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str) -> None:
-    """Measure the service against a bare Flask route, lists at a million passes, and the start.
+@click.option("--events", default=10_000, show_default=True, help="Events sent to hooks.")
+@click.option("--rate", default=40.0, show_default=True, help="Events a second.")
+def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, events: int, rate: float) -> None:
+    """Measure the service against a bare Flask route, lists at a million passes, the start, and hooks.
 
-    It takes about twelve minutes. A request that fails makes the whole bench fail.
+    It takes about twenty minutes. A request that fails makes the whole bench fail.
     """
     kinds = KINDS if chosen == "both" else (chosen,)
     try:
@@ -33,6 +35,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str) -> No
                     actions.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "lists":
                     lists.run(kind, seconds=seconds)
+                elif part == "hooks":
+                    hooks.run(kind, events=events, rate=rate)
     except BenchFailed as failure:
         raise click.ClickException(str(failure)) from failure
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
 
 from app import identifiers
 from app.clock import to_text
@@ -35,6 +35,31 @@ _INSERT = Statement(
         {column.name: bindparam(column.name) for column in deliveries.c if column.name != "finished_at"}
     )
 )
+# A worker runs these for every delivery.
+_MINE = deliveries.c.hook_id == bindparam("hook_id")
+_UNDER_WAY = Statement(select(func.count()).where(_MINE, LEASED, deliveries.c.lease_until > bindparam("now")))
+_NEXT = Statement(
+    select(deliveries)
+    .where(
+        _MINE,
+        PENDING,
+        deliveries.c.next_attempt_at <= bindparam("now"),
+        or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("now")),
+    )
+    .order_by(deliveries.c.next_attempt_at)
+    .limit(1)
+)
+_LEASE = Statement(
+    update(deliveries).where(deliveries.c.id == bindparam("delivery_id")).values(lease_until=bindparam("lease"))
+)
+_RESULT = ("status", "attempts", "tries", "next_attempt_at", "lease_until", "finished_at")
+_FINISH = Statement(
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), PENDING, deliveries.c.lease_until == bindparam("lease"))
+    .values({name: bindparam(f"new_{name}") for name in _RESULT})
+)
+_FIRST_DUE = select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
+_NEXT_DUE = Statement(_FIRST_DUE.where(_MINE, deliveries.c.next_attempt_at > bindparam("now")))
 
 
 class DeliveryStatus(StrEnum):
@@ -101,19 +126,16 @@ def claim(connection: Connection, hook_id: str, now: datetime) -> Delivery | Non
 
     The caller holds the hook's row, so that two workers do not count at the same time.
     """
-    milliseconds = to_milliseconds(now)
-    mine = deliveries.c.hook_id == hook_id
-    under_way = select(func.count()).where(mine, LEASED, deliveries.c.lease_until > milliseconds)
-    if connection.execute(under_way).scalar_one() >= AT_ONCE:
+    mine = {"hook_id": hook_id, "now": to_milliseconds(now)}
+    under_way = _UNDER_WAY.first(connection, mine)
+    if under_way is None or under_way[0] >= AT_ONCE:
         return None
-    is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= milliseconds)
-    due = select(deliveries).where(mine, PENDING, deliveries.c.next_attempt_at <= milliseconds, is_free)
-    row = connection.execute(due.order_by(deliveries.c.next_attempt_at).limit(1)).first()
+    row = _NEXT.first(connection, mine)
     if row is None:
         return None
-    lease = now + LEASE
-    connection.execute(_one(row.id).values(lease_until=to_milliseconds(lease)))
-    return replace(_from_row(row), lease_until=lease)
+    claimed = replace(_from_columns(row), lease_until=now + LEASE)
+    _LEASE.run(connection, {"delivery_id": claimed.id, "lease": to_milliseconds(claimed.lease_until)})
+    return claimed
 
 
 def put_back(connection: Connection, claimed: Delivery) -> None:
@@ -145,8 +167,9 @@ def finish(
         "lease_until": None,
         "finished_at": None if status is DeliveryStatus.PENDING else to_milliseconds(now),
     }
-    held = _one(claimed.id).where(PENDING, deliveries.c.lease_until == to_milliseconds(claimed.lease_until))
-    return connection.execute(held.values(values)).rowcount == 1
+    held = {"delivery_id": claimed.id, "lease": to_milliseconds(claimed.lease_until)}
+    cursor = _FINISH.run(connection, {**held, **{f"new_{name}": value for name, value in values.items()}})
+    return bool(cursor.rowcount == 1)
 
 
 def drop_pending(connection: Connection, hook_id: str, now: datetime) -> None:
@@ -197,7 +220,7 @@ def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | No
     """Return the hook's delivery of this ID."""
     query = select(deliveries).where(deliveries.c.hook_id == hook_id, deliveries.c.id == delivery_id)
     row = connection.execute(query).first()
-    return None if row is None else _from_row(row)
+    return None if row is None else _from_columns(row)
 
 
 def page(
@@ -209,18 +232,18 @@ def page(
         query = query.where(deliveries.c.status == status.value)
     if before is not None:
         query = query.where(deliveries.c.id < before)
-    return [_from_row(row) for row in connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))]
+    return [_from_columns(row) for row in connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))]
 
 
 def next_due(connection: Connection, hook_id: str, after: datetime) -> datetime | None:
     """Return when the hook's next delivery after that moment is due; None where none is."""
-    later = deliveries.c.next_attempt_at > to_milliseconds(after)
-    return from_milliseconds(connection.execute(_first_due().where(deliveries.c.hook_id == hook_id, later)).scalar())
+    row = _NEXT_DUE.first(connection, {"hook_id": hook_id, "now": to_milliseconds(after)})
+    return None if row is None else from_milliseconds(row[0])
 
 
 def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, datetime]]:
     """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed."""
-    first_due = _first_due().where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
+    first_due = _FIRST_DUE.where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
     lapses = (
         select(func.max(deliveries.c.lease_until))
         .where(deliveries.c.hook_id == hooks.c.id, LEASED)
@@ -242,10 +265,6 @@ def forget_before(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
-def _first_due() -> Select[Any]:
-    return select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
-
-
 def _one(delivery_id: str) -> Any:
     return update(deliveries).where(deliveries.c.id == delivery_id)
 
@@ -259,17 +278,31 @@ def _due_again(now: datetime) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Any) -> Delivery:
+def _from_columns(columns: Sequence[Any]) -> Delivery:
+    (
+        delivery_id,
+        hook_id,
+        event_id,
+        event_type,
+        test_body,
+        status,
+        attempts,
+        tries,
+        next_attempt_at,
+        lease_until,
+        created_at,
+        _finished_at,
+    ) = columns
     return Delivery(
-        id=row.id,
-        hook_id=row.hook_id,
-        event_id=row.event_id,
-        event_type=row.event_type,
-        status=DeliveryStatus(row.status),
-        attempts=tuple(json.loads(row.attempts)),
-        tries=row.tries,
-        next_attempt_at=from_milliseconds(row.next_attempt_at),
-        lease_until=from_milliseconds(row.lease_until),
-        created_at=instant(row.created_at),
-        test_body=row.test_body,
+        id=delivery_id,
+        hook_id=hook_id,
+        event_id=event_id,
+        event_type=event_type,
+        status=DeliveryStatus(status),
+        attempts=tuple(json.loads(attempts)),
+        tries=tries,
+        next_attempt_at=from_milliseconds(next_attempt_at),
+        lease_until=from_milliseconds(lease_until),
+        created_at=instant(created_at),
+        test_body=test_body,
     )

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -35,6 +35,15 @@ FAILING_AT_ONCE = 12  # half of the worker's threads (Procfile)
 _log = logging.getLogger("passrail.delivery")
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A delivery that was claimed, with what is needed to send it."""
+
+    hook: Hook
+    delivery: Delivery
+    body: str
+
+
 class Courier:
     """Takes events to hooks. One a worker process; its threads share it."""
 
@@ -45,40 +54,42 @@ class Courier:
     def deliver_due(self, hook_id: str) -> datetime | None:
         """Send what is due to a hook, one after another; return when to call again, None where nothing waits."""
         end = self._clock() + TURN
-        while (now := self._clock()) < end:
-            claimed = self._claim(hook_id)
-            if claimed is None:
-                with self._store.read() as connection:
-                    return deliveries.next_due(connection, hook_id, now)
-            hook, delivery, body = claimed
-            if hook.health.failures == 0:
-                self._attempt(hook, delivery, body)
-            elif self._failing.acquire(blocking=False):
-                try:
-                    self._attempt(hook, delivery, body)
-                finally:
-                    self._failing.release()
-            else:
-                with self._store.write() as connection:
-                    deliveries.put_back(connection, delivery)
-                return now + TURN
-        return now
-
-    def _attempt(self, hook: Hook, delivery: Delivery, body: str) -> None:
-        now = self._clock()
-        outcome = self._sender.send(hook.target_url, delivery.event_id, body, hook.secrets(now), now)
         with self._store.write() as connection:
-            self._write_down(connection, delivery, outcome)
+            task = self._claim(connection, hook_id)
+        while task is not None:
+            outcome = self._send(task)
+            now = self._clock()
+            with self._store.write() as connection:
+                if outcome is None:
+                    deliveries.put_back(connection, task.delivery)
+                    return now + TURN
+                self._write_down(connection, task.delivery, outcome)
+                if now >= end:
+                    return now
+                task = self._claim(connection, hook_id)
+        with self._store.read() as connection:
+            return deliveries.next_due(connection, hook_id, self._clock())
 
-    def _claim(self, hook_id: str) -> tuple[Hook, Delivery, str] | None:
-        with self._store.write() as connection:
-            hook = hooks.hold(connection, hook_id)
-            if hook is None or hook.status is not HookStatus.ACTIVE:
-                return None
-            delivery = deliveries.claim(connection, hook_id, self._clock())
-            if delivery is None:
-                return None
-            return hook, delivery, _body_of(connection, delivery)
+    def _claim(self, connection: Connection, hook_id: str) -> Task | None:
+        hook = hooks.hold(connection, hook_id)
+        if hook is None or hook.status is not HookStatus.ACTIVE:
+            return None
+        delivery = deliveries.claim(connection, hook_id, self._clock())
+        return None if delivery is None else Task(hook, delivery, _body_of(connection, delivery))
+
+    def _send(self, task: Task) -> Outcome | None:
+        """Try once. None: not tried, because too many failing hooks are being tried already."""
+        is_failing = task.hook.health.failures > 0
+        if is_failing and not self._failing.acquire(blocking=False):
+            return None
+        try:
+            now = self._clock()
+            return self._sender.send(
+                task.hook.target_url, task.delivery.event_id, task.body, task.hook.secrets(now), now
+            )
+        finally:
+            if is_failing:
+                self._failing.release()
 
     def _write_down(self, connection: Connection, delivery: Delivery, outcome: Outcome) -> None:
         """Write the attempt, and what follows from it for the hook."""

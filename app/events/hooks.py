@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
 
 from app import identifiers
 from app.clock import to_text
 from app.events.schedule import Health
 from app.events.targets import shown
 from app.model import Mode
+from app.store.statement import Statement
 from app.store.tables import hooks
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
@@ -25,6 +26,8 @@ EVERYTHING = "*"
 SECRET_BYTES = 32
 OLD_SECRET_SIGNS = timedelta(hours=24)
 GONE, FAILING = "gone", "failing"
+
+_HOLD = Statement(select(hooks).where(hooks.c.id == bindparam("id")).with_for_update(key_share=True))
 
 
 class HookStatus(StrEnum):
@@ -106,7 +109,7 @@ def hold(connection: Connection, hook_id: str) -> Hook | None:
 
     Deliveries can be added meanwhile (`key_share`): an action does not wait for a worker.
     """
-    row = connection.execute(select(hooks).where(hooks.c.id == hook_id).with_for_update(key_share=True)).first()
+    row = _HOLD.first(connection, {"id": hook_id})
     return None if row is None else _from_columns(row)
 
 
@@ -163,22 +166,40 @@ def _mine(account_id: str, mode: Mode) -> Select[Any]:
     )
 
 
-def _from_columns(row: Any) -> Hook:
+def _from_columns(columns: Sequence[Any]) -> Hook:
+    (
+        hook_id,
+        account_id,
+        mode,
+        target_url,
+        event_types,
+        program_id,
+        status,
+        disabled_reason,
+        secret,
+        old_secret,
+        old_secret_until,
+        failures,
+        first_failure_at,
+        failing_since,
+        created_at,
+        updated_at,
+    ) = columns
     return Hook(
-        id=row.id,
-        account_id=row.account_id,
-        mode=Mode(row.mode),
-        target_url=row.target_url,
-        event_types=tuple(json.loads(row.event_types)),
-        program_id=row.program_id,
-        status=HookStatus(row.status),
-        secret=row.secret,
-        created_at=instant(row.created_at),
-        updated_at=instant(row.updated_at),
-        disabled_reason=row.disabled_reason,
-        old_secret=row.old_secret,
-        old_secret_until=from_milliseconds(row.old_secret_until),
-        health=Health(row.failures, from_milliseconds(row.first_failure_at), from_milliseconds(row.failing_since)),
+        id=hook_id,
+        account_id=account_id,
+        mode=Mode(mode),
+        target_url=target_url,
+        event_types=tuple(json.loads(event_types)),
+        program_id=program_id,
+        status=HookStatus(status),
+        secret=secret,
+        created_at=instant(created_at),
+        updated_at=instant(updated_at),
+        disabled_reason=disabled_reason,
+        old_secret=old_secret,
+        old_secret_until=from_milliseconds(old_secret_until),
+        health=Health(failures, from_milliseconds(first_failure_at), from_milliseconds(failing_since)),
     )
 
 

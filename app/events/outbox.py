@@ -7,10 +7,12 @@ finds both, and a crash can lose neither.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from app import identifiers
 from app.clock import to_text
@@ -22,6 +24,7 @@ from app.store.tables import events, hooks
 from app.store.values import instant, to_json, to_milliseconds
 
 _INSERT = Statement(insert(events))
+_BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
 # Runs in every action. Paused hooks get their deliveries too; they wait until the hook is resumed.
 _LISTENING = Statement(
     select(hooks.c.id, hooks.c.event_types, hooks.c.program_id).where(
@@ -100,8 +103,8 @@ def rewrite(connection: Connection, event_id: str, data: str) -> None:
 
 def get(connection: Connection, event_id: str) -> Event | None:
     """Return the event of this ID, for the worker."""
-    row = connection.execute(select(events).where(events.c.id == event_id)).first()
-    return None if row is None else _from_row(row)
+    row = _BY_ID.first(connection, {"id": event_id})
+    return None if row is None else _from_columns(row)
 
 
 def payload(event: Event) -> str:
@@ -144,8 +147,9 @@ def page(
         query = query.where(events.c.created_at <= to_milliseconds(until))
     if before is not None:
         query = query.where(events.c.id < before)
-    return [_from_row(row) for row in connection.execute(query.order_by(events.c.id.desc()).limit(limit))]
+    return [_from_columns(row) for row in connection.execute(query.order_by(events.c.id.desc()).limit(limit))]
 
 
-def _from_row(row: Row[tuple[object, ...]]) -> Event:
-    return Event(row.id, row.type, instant(row.created_at), row.program_id, row.pass_id, row.operation_id, row.data)
+def _from_columns(columns: Sequence[Any]) -> Event:
+    event_id, _account_id, _mode, event_type, program_id, pass_id, operation_id, data, created_at = columns
+    return Event(event_id, event_type, instant(created_at), program_id, pass_id, operation_id, data)
