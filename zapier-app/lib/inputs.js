@@ -120,4 +120,4 @@ function isBlank(value) {
   return value === undefined || value === null || String(value).trim() === '';
 }
 
-module.exports = { CUSTOM, bodyFrom, inputField, inputFields, isBlank, titleCase };
+module.exports = { bodyFrom, inputField, inputFields, isBlank, titleCase };
