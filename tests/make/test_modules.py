@@ -39,6 +39,7 @@ BY_STATUS = {
     413: "DataError",
     415: "DataError",
     422: "DataError",
+    424: "ConnectionError",
     429: "RateLimitError",
     500: "ConnectionError",
     503: "ConnectionError",
