@@ -458,7 +458,7 @@ def test_every_module_turns_every_problem_into_its_error(
         assert error.message == f"[{problem['status']}] {problem['detail']}"
         assert (
             problem["retryable"] is (error.kind in ("ConnectionError", "RateLimitError"))
-            or problem["code"] == "internal"
+            or problem["code"] in ("internal", "upstream-credentials-refused")
         )
 
 
