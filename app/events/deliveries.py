@@ -27,7 +27,7 @@ from app.store.values import from_milliseconds, instant, to_json, to_millisecond
 JOB = "deliver"
 AT_ONCE = 2
 # Longer than an attempt can take (`sending.py`): who is late lost the delivery to somebody else.
-LEASE = timedelta(seconds=40)
+LEASE = timedelta(seconds=30)
 CHUNK = 1000
 
 _INSERT = Statement(

@@ -2,7 +2,7 @@
 
 The address is checked by `targets.py`, and once more by requests-hardened, which resolves the name itself and connects
 to exactly the address it has checked. Redirects are answers like others, so that nobody is led past the check.
-Connections are not kept: one that the receiver closed meanwhile would look like a failed attempt.
+Connections are not kept, whatever the receiver says: one that it closed meanwhile would look like a failed attempt.
 """
 
 from __future__ import annotations
@@ -48,9 +48,17 @@ class _SecureConnection(HTTPSConnection):
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _PlainConnection
 
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
+
 
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
 
 
 class Adapter(HTTPAdapter):

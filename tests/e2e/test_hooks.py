@@ -1,0 +1,151 @@
+"""Deliveries by real processes: punctual, not lost by kills of the worker, through a file or through Redis."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.hooks import HookStage, hook_stage, kill
+from tests.e2e.kills import KILLS
+from tests.events.receivers import answer
+from tests.postgres import NewDatabase
+from tests.processes import free_port, wait_until
+from tests.strict import unavailable
+
+PASSES_A_KILL = 30
+# Rows of a killed worker come back after their lease (30 s).
+PATIENCE_SECONDS = 90.0
+pytestmark = pytest.mark.slow
+
+
+def wait_long(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.1)
+
+
+def is_complete(stage: HookStage, expected: set[str]) -> bool:
+    return expected <= set(stage.heard())
+
+
+def test_an_event_is_heard_at_once_and_a_retry_is_punctual(tmp_path: Path) -> None:
+    with hook_stage(tmp_path) as stage, stage.worker():
+        hook_id = stage.subscribe("pass.created")
+        began = time.monotonic()
+        stage.make_passes(1)
+        wait_until(lambda: len(stage.heard()) == 1, "the first event")
+        assert time.monotonic() - began < 3
+        stage.receiver.behave = answer(500)
+        stage.make_passes(1)
+        wait_until(lambda: len(stage.heard()) == 2, "the failed attempt")
+        began = time.monotonic()
+        stage.receiver.behave = answer(200)
+        wait_until(lambda: len(stage.heard()) == 3, "the retry")
+        assert 4 < time.monotonic() - began < 9
+        wait_until(
+            lambda: (
+                {one["status"] for one in stage.request("GET", f"/v1/hooks/{hook_id}/deliveries")["data"]}
+                == {"delivered"}
+            ),
+            "the end of both",
+        )
+
+
+def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> None:
+    """As if the queue had lost everything: its file is gone."""
+    with hook_stage(tmp_path) as stage:
+        stage.subscribe("pass.created")
+        stage.make_passes(20)
+        for file in (tmp_path / "data").glob("jobs.db*"):
+            file.unlink()
+        with stage.worker():
+            wait_until(lambda: is_complete(stage, stage.event_ids()), "all events")
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """`PASSRAIL_KILLS=100` kills it a hundred times instead of ten."""
+    url = ""
+    if backend == "postgresql":
+        new_database: NewDatabase = request.getfixturevalue("postgres_url")
+        url = new_database()
+    with hook_stage(tmp_path, url) as stage:
+        # A hook of its own for each kill: what the dead worker has claimed keeps the hook's two places for a while.
+        hook_ids = [_kill_in_mid_work(stage, number) for number in range(KILLS)]
+        expected = stage.event_ids()
+        assert len(expected) == KILLS * PASSES_A_KILL
+        with stage.worker():
+            wait_long(lambda: not any(_waits(stage, hook_id) for hook_id in hook_ids), "nothing to be pending")
+        heard = Counter(stage.heard())
+        assert expected - set(heard) == set()
+        twice = heard.total() - len(expected)
+        print(f"{backend}: {KILLS} kills of the worker, {len(expected)} deliveries, 0 lost, {twice} sent twice")
+
+
+def _kill_in_mid_work(stage: HookStage, number: int) -> str:
+    program_id = stage.make_program(f"Program {number}")
+    hook_id = stage.subscribe("pass.created", program_id=program_id)
+    worker = stage.start_worker()
+    before = len(stage.heard())
+    stage.make_passes(PASSES_A_KILL, program_id)
+    wait_until(lambda: len(stage.heard()) > before, "the worker to begin")
+    time.sleep(random.uniform(0, 0.03))
+    kill(worker)
+    return hook_id
+
+
+def _waits(stage: HookStage, hook_id: str) -> bool:
+    page = stage.request("GET", f"/v1/hooks/{hook_id}/deliveries?status=pending&limit=1")
+    return bool(page["data"])
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        unavailable("redis-server", "apt-get install redis-server")
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _listens(port), "redis-server")
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def test_with_redis_events_are_heard_and_without_it_they_are_found(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as url, hook_stage(tmp_path, REDIS_URL=url) as stage:
+        stage.subscribe("pass.created")
+        with stage.worker():
+            stage.make_passes(20)
+            wait_until(lambda: is_complete(stage, stage.event_ids()), "all events")
+        assert not (tmp_path / "data" / "jobs.db").exists()
+        assert Counter(stage.heard()).most_common(1)[0][1] == 1
+        # A Redis that is away costs nothing but time: the action succeeds, and the rows are found.
+        stage.environment["REDIS_URL"] = ""
+        os.environ.pop("REDIS_URL", None)
+    with redis_server(tmp_path) as url, hook_stage(tmp_path / "away", REDIS_URL="redis://127.0.0.1:1/0") as stage:
+        stage.subscribe("pass.created")
+        stage.make_passes(3)
+        with stage.worker(REDIS_URL=url):
+            wait_until(lambda: is_complete(stage, stage.event_ids()), "all events")
