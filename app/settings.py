@@ -75,8 +75,8 @@ class Settings:
         "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
     )
     passkit_at_once: int = _setting(
-        5,
-        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its examples use 5.",
+        32,
+        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit, and a 429 is heeded.",
         at_least=1,
     )
     redis_url: str = _setting(

@@ -39,6 +39,10 @@ def test_a_connected_account_says_so_without_its_secret(joined: Joined) -> None:
     assert joined.world.get("/v1/issuer", key=joined.world.make_key(account="other")).get_json()["issuer"] == "builtin"
 
 
+def test_a_setting_says_how_many_requests_are_under_way_at_once(tmp_path: Path) -> None:
+    assert make_world(tmp_path / "three", passkit_at_once=3).service.upstream.at_once == 3
+
+
 def test_without_a_connection_the_issuer_is_the_builtin_one(lonely: World) -> None:
     shown = lonely.get("/v1/issuer").get_json()
     assert shown == {**dict.fromkeys(shown), "issuer": "builtin", "mode": "test", "draft_programs": []}
