@@ -16,7 +16,7 @@ from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
 from app import logs
-from app.events import deliveries
+from app.events import upkeep
 from app.service import Service, make_service
 from app.settings import load_settings
 
@@ -98,7 +98,7 @@ def sweep() -> None:
     """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
     now = service().clock()
     with service().store.read() as connection:
-        waiting = deliveries.waiting(connection, now + SWEEP)
+        waiting = upkeep.waiting(connection, now + SWEEP)
     for hook_id, when in waiting:
         _deliver_at(hook_id, when)
 

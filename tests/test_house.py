@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store"},
     "web": {"actions", "service", "store"},
     "jobs": {"actions", "events", "logs", "service"},
-    "gunicorn_conf": {"api", "logs", "store"},
+    "gunicorn_conf": {"api", "jobs", "logs", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "security", "service", "store", "web"},
     "cli": {"accounts", "api", "app", "demo", "service", "store"},

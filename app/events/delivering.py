@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from app.clock import Clock
-from app.events import deliveries, hooks, outbox, schedule
+from app.events import deliveries, hooks, outbox, schedule, upkeep
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
@@ -128,9 +128,9 @@ def forget_old(store: Store, now: datetime) -> int:
     total = 0
     while True:
         with store.write() as connection:
-            forgotten = deliveries.forget_before(connection, now - KEPT)
+            forgotten = upkeep.forget_before(connection, now - KEPT)
         total += forgotten
-        if forgotten < deliveries.CHUNK:
+        if forgotten < upkeep.CHUNK:
             return total
 
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from app.model import InstallState, Mode, Pass, Program, Status
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement
-from app.store.tables import EXPIRY_UNTOLD, NOT_ONLY_ISSUED, passes, programs
+from app.store.tables import NOT_ONLY_ISSUED, passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -43,20 +43,20 @@ from app.store.values import (
 Found = tuple[Pass, Program]
 
 _MINE = and_(passes.c.account_id == bindparam("account_id"), passes.c.mode == bindparam("mode"))
-_WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
-_BY_ID = Statement(_WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
+WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
+_BY_ID = Statement(WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
 _BY_EXTERNAL_ID = Statement(
-    _WITH_PROGRAM.where(
+    WITH_PROGRAM.where(
         passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE
     )
     # Those that are permanently revoked keep their external ID; the one in use has 0 and comes first.
     .order_by(passes.c.deleted_at)
     .limit(1)
 )
-_BY_EMAIL = _WITH_PROGRAM.where(
+_BY_EMAIL = WITH_PROGRAM.where(
     passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
 ).order_by(passes.c.id)
-_BY_LINK_TOKEN = Statement(_WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
+_BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 _INSERT = Statement(
@@ -103,7 +103,7 @@ def get_by_external_id(
 def get_by_email(connection: Connection, account_id: str, mode: Mode, program_id: str, email: str) -> list[Found]:
     """Return every pass of the program with this e-mail address (lower case), oldest first."""
     values = {"program_id": program_id, "email": email, "account_id": account_id, "mode": mode.value}
-    return [_found(row) for row in connection.execute(_BY_EMAIL, values)]
+    return [found_from(row) for row in connection.execute(_BY_EMAIL, values)]
 
 
 def get_by_link_token(connection: Connection, link_token: str) -> Found | None:
@@ -139,8 +139,8 @@ def page(
     order = [passes.c.updated_at, passes.c.id] if wanted.updated_since is not None else [passes.c.id]
     if cursor is not None:
         conditions.append(tuple_(*order) < tuple_(*_read_cursor(cursor, len(order))))
-    query = _WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
-    return [_found(row) for row in connection.execute(query)]
+    query = WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
+    return [found_from(row) for row in connection.execute(query)]
 
 
 def cursor_of(shown: Pass, wanted: PassFilter) -> str:
@@ -206,25 +206,13 @@ def save(connection: Connection, before: Pass, after: Pass) -> None:
         _update_of(tuple(changed)).run(connection, {"pass_id": after.id, **changed})
 
 
-def untold_expired(connection: Connection, now: datetime, limit: int) -> list[Found]:
-    """Return passes of all accounts that have expired without an event, those that did first; nobody else has them."""
-    query = _WITH_PROGRAM.where(EXPIRY_UNTOLD, passes.c.expires_at <= to_milliseconds(now))
-    mine = query.order_by(passes.c.expires_at).limit(limit).with_for_update(of=passes, skip_locked=True)
-    return [_found(row) for row in connection.execute(mine)]
-
-
-def note_expiry_told(connection: Connection, told: Pass) -> None:
-    """Remember that an event has told of this expiry."""
-    note = update(passes).where(passes.c.id == told.id).values(expiry_told=passes.c.expires_at)
-    connection.execute(note)
-
-
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
     row = query.first(connection, values)
-    return None if row is None else _found(row)
+    return None if row is None else found_from(row)
 
 
-def _found(row: Sequence[Any]) -> Found:
+def found_from(row: Sequence[Any]) -> Found:
+    """Make a pass and its program from a row of `WITH_PROGRAM`."""
     return from_columns(row[:_COLUMNS]), program_from_columns(tuple(row[_COLUMNS:]))
 
 

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select, update
 
 from app.events import delivering
-from app.events.deliveries import LEASE, waiting
+from app.events.deliveries import LEASE
 from app.events.delivering import FAILING_AT_ONCE, forget_old
 from app.events.schedule import Outcome
+from app.events.upkeep import waiting
 from app.store.tables import deliveries
 from tests.actions.checks import done
 from tests.events.couriers import Told, courier, told
