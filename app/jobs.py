@@ -41,6 +41,7 @@ class Jobs(Huey):  # type: ignore[misc]
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        courier()  # made before there are threads that would each make one
         self.enqueue(sweep.s())
         return super().create_consumer(**options)
 
@@ -53,7 +54,9 @@ def _make_queue() -> Jobs:
         return Jobs("passrail", storage_class=RedisStorage, connection_pool=pool, results=False)
     folder = Path(_settings.data_dir).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    return Jobs("passrail", storage_class=SqliteStorage, filename=str(folder / "jobs.db"), results=False)
+    # Nothing waits for the disk: what a power cut takes from the queue, the sweep finds.
+    file = str(folder / "jobs.db")
+    return Jobs("passrail", storage_class=SqliteStorage, filename=file, fsync=False, results=False)
 
 
 huey = _make_queue()
@@ -62,7 +65,7 @@ huey = _make_queue()
 @lru_cache(maxsize=1)
 def service() -> Service:
     """Return the parts the jobs work with, made when the first job needs them."""
-    return make_service(_settings)
+    return make_service(_settings, post=post)
 
 
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]

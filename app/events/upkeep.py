@@ -74,6 +74,12 @@ def forget_before(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
+def forget_deleted_hooks(connection: Connection) -> None:
+    """Delete the rows of deleted hooks of which no delivery is left."""
+    is_used = select(deliveries.c.id).where(deliveries.c.hook_id == hooks.c.id).exists()
+    connection.execute(delete(hooks).where(text("status = 'deleted'"), ~is_used))
+
+
 def _due_again(now: datetime) -> dict[str, Any]:
     return {
         "status": DeliveryStatus.PENDING.value,
