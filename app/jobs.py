@@ -16,7 +16,7 @@ from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
 from app import logs
-from app.events import deliveries
+from app.events import upkeep
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
 
@@ -45,6 +45,7 @@ class Jobs(Huey):  # type: ignore[misc]
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        courier()  # made before there are threads that would each make one
         self.enqueue(sweep.s())
         return super().create_consumer(**options)
 
@@ -57,7 +58,9 @@ def _make_queue() -> Jobs:
         return Jobs("passrail", storage_class=RedisStorage, connection_pool=pool, results=False)
     folder = Path(_settings.data_dir).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    return Jobs("passrail", storage_class=SqliteStorage, filename=str(folder / "jobs.db"), results=False)
+    # Nothing waits for the disk: what a power cut takes from the queue, the sweep finds.
+    file = str(folder / "jobs.db")
+    return Jobs("passrail", storage_class=SqliteStorage, filename=file, fsync=False, results=False)
 
 
 huey = _make_queue()
@@ -143,7 +146,7 @@ def sweep() -> None:
     """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
     now = service().clock()
     with service().store.read() as connection:
-        waiting = deliveries.waiting(connection, now + SWEEP)
+        waiting = upkeep.waiting(connection, now + SWEEP)
     for hook_id, when in waiting:
         _deliver_at(hook_id, when)
 

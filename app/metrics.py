@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.service import current_service
+from app.service import Service, current_service
 from app.store.engine import Store
-from app.store.tables import OPEN, operations
+from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations
+from app.store.values import to_milliseconds
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -32,6 +33,19 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OPEN_STATUSES = ("running", "unknown")
 
 _COUNT_OPEN = select(operations.c.status, func.count().label("number")).where(OPEN).group_by(operations.c.status)
+# Of active hooks: what a paused one keeps is not late.
+_PENDING = (
+    select(func.count(), func.min(deliveries.c.next_attempt_at))
+    .select_from(deliveries.join(hooks, hooks.c.id == deliveries.c.hook_id))
+    .where(text("deliveries.status = 'pending'"), text("hooks.status = 'active'"))
+)
+_ENDED = (
+    select(deliveries.c.status, func.count().label("number"))
+    .where(FINISHED, deliveries.c.finished_at >= bindparam("since"))
+    .group_by(deliveries.c.status)
+)
+RECENT_SECONDS = 300
+ENDED_STATUSES = ("delivered", "failed", "dropped")
 _log = logging.getLogger(__name__)
 
 
@@ -118,6 +132,39 @@ class OpenOperations:
         yield gauge
 
 
+class Deliveries:
+    """Collector: what waits to be sent to hooks, how late it is, and what ended lately, as the database has it.
+
+    The worker has no address of its own that could be asked.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the figures; nothing where the database cannot be reached."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        now = to_milliseconds(self._service.clock()) or 0
+        try:
+            with self._service.store.read() as connection:
+                number, oldest = connection.execute(_PENDING).one()
+                ended = connection.execute(_ENDED, {"since": now - RECENT_SECONDS * 1000})
+                by_status = {row.status: row.number for row in ended}
+        except SQLAlchemyError:
+            _log.warning("deliveries cannot be counted", exc_info=True)
+            return
+        late = max(0.0, (now - oldest) / 1000) if oldest is not None else 0.0
+        yield GaugeMetricFamily("passrail_deliveries_pending", "Deliveries that wait, retries included.", value=number)
+        yield GaugeMetricFamily("passrail_deliveries_late_seconds", "How long the oldest has been due.", value=late)
+        recent = GaugeMetricFamily(
+            "passrail_deliveries_recent", "Deliveries that ended in the last five minutes.", labels=["status"]
+        )
+        for status in ENDED_STATUSES:
+            recent.add_metric([status], by_status.get(status, 0))
+        yield recent
+
+
 def init_app(app: Flask) -> None:
     """Count every request of the application and add `GET /metrics`."""
     meters()
@@ -133,6 +180,7 @@ def show() -> Response:
 
     now = CollectorRegistry()
     now.register(OpenOperations(current_service().store))
+    now.register(Deliveries(current_service()))
     return Response(generate_latest(_counted()) + generate_latest(now), content_type=CONTENT_TYPE_LATEST)
 
 

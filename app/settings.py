@@ -76,7 +76,7 @@ class Settings:
     )
     passkit_at_once: int = _setting(
         32,
-        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit, and a 429 is heeded.",
+        "Requests to PassKit at once for one account, in each process. PassKit publishes no limit; its 429 is heeded.",
         at_least=1,
     )
     redis_url: str = _setting(

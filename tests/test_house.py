@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
     "web": {"actions", "service", "store"},
     "jobs": {"actions", "events", "logs", "service", "upstream"},
-    "gunicorn_conf": {"api", "logs", "service", "store"},
+    "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "security", "service", "store", "web"},
     "cli": {"accounts", "api", "app", "demo", "service", "store", "upstream"},

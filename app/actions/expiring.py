@@ -6,7 +6,7 @@ from app.actions.answer import describe
 from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service
-from app.store import passes
+from app.store import expiries
 from app.store.values import to_json
 
 CHUNK = 100
@@ -22,11 +22,11 @@ def tell_expired(service: Service) -> int:
     while True:
         now = service.clock()
         with service.store.write() as connection:
-            expired = passes.untold_expired(connection, now, CHUNK)
+            expired = expiries.untold(connection, now, CHUNK)
             for subject, program in expired:
                 data = describe(subject, program, now=now, public_url=service.settings.public_url)
                 outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
-                passes.note_expiry_told(connection, subject)
+                expiries.note_told(connection, subject)
         total += len(expired)
         if len(expired) < CHUNK:
             return total

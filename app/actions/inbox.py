@@ -37,7 +37,7 @@ from app.events.types import (
 from app.issuers.passkit.failures import NotFound
 from app.model import InstallState, Pass, Program, Status
 from app.service import Service
-from app.store import inbox, operations, passes, programs
+from app.store import expiries, inbox, operations, passes, programs
 from app.store.inbox import Hint, Sink
 from app.store.values import to_json
 
@@ -163,7 +163,7 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass) 
         for event_type, details in _events(known, fresh, now):
             _tell(connection, service, event_type, fresh, program, details, now)
             if event_type == PASS_EXPIRED:
-                passes.note_expiry_told(connection, fresh)
+                expiries.note_told(connection, fresh)
     return True
 
 

@@ -16,7 +16,7 @@ from app.api.event_types import sample_of
 from app.api.paging import PageQuery, page_of
 from app.clock import to_text
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
-from app.events import deliveries, hooks
+from app.events import deliveries, hooks, upkeep
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import EVERYTHING, Hook, HookStatus
 from app.events.targets import InvalidTarget, allowed_hosts, check_public, read_target
@@ -216,7 +216,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         service = current_service()
         with service.store.write() as connection:
             _not_disabled(_find(connection, caller, hook_id))
-            deliveries.replay(connection, _delivery(connection, hook_id, delivery_id), service.clock())
+            upkeep.replay(connection, _delivery(connection, hook_id, delivery_id), service.clock())
             return json_answer(show_delivery(_delivery(connection, hook_id, delivery_id)), 202)
 
     @blueprint.route("/<id:hook_id>/replay", methods=["POST"], parameters=[say.HOOK_ID])
@@ -238,7 +238,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         while after is not None:
             with service.store.write() as connection:
                 _not_disabled(_find(connection, caller, hook_id))
-                number, after = deliveries.replay_range(
+                number, after = upkeep.replay_range(
                     connection, hook_id, data["since"], data.get("until", now), after, now
                 )
             total += number

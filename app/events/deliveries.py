@@ -14,21 +14,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from app import identifiers
 from app.clock import to_text
 from app.events.schedule import Outcome
 from app.store.engine import post_after_commit
 from app.store.statement import Statement
-from app.store.tables import FINISHED, LEASED, PENDING, deliveries, hooks
+from app.store.tables import LEASED, PENDING, deliveries
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
 JOB = "deliver"
 AT_ONCE = 2
 # Longer than an attempt can take (`sending.py`): who is late lost the delivery to somebody else.
 LEASE = timedelta(seconds=30)
-CHUNK = 1000
 
 _INSERT = Statement(
     insert(deliveries).values(
@@ -58,8 +57,8 @@ _FINISH = Statement(
     .where(deliveries.c.id == bindparam("delivery_id"), PENDING, deliveries.c.lease_until == bindparam("lease"))
     .values({name: bindparam(f"new_{name}") for name in _RESULT})
 )
-_FIRST_DUE = select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
-_NEXT_DUE = Statement(_FIRST_DUE.where(_MINE, deliveries.c.next_attempt_at > bindparam("now")))
+FIRST_DUE = select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
+_NEXT_DUE = Statement(FIRST_DUE.where(_MINE, deliveries.c.next_attempt_at > bindparam("now")))
 
 
 class DeliveryStatus(StrEnum):
@@ -183,39 +182,6 @@ def drop_pending(connection: Connection, hook_id: str, now: datetime) -> None:
     connection.execute(update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING).values(values))
 
 
-def replay(connection: Connection, delivery: Delivery, now: datetime) -> None:
-    """Make a delivery due again, at the start of the schedule, whatever came of it; its attempts stay listed."""
-    connection.execute(_one(delivery.id).where(deliveries.c.lease_until.is_(None)).values(_due_again(now)))
-    post_after_commit(connection, JOB, delivery.hook_id)
-
-
-def replay_range(
-    connection: Connection, hook_id: str, since: datetime, until: datetime, after: str, now: datetime
-) -> tuple[int, str | None]:
-    """Make finished deliveries of events in a time due again, at most `CHUNK` of them, in the order of their IDs.
-
-    Returns:
-        How many, and the ID to go on after; None when that was all.
-    """
-    query = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.hook_id == hook_id,
-            deliveries.c.id > after,
-            FINISHED,
-            deliveries.c.test_body.is_(None),
-            deliveries.c.created_at.between(to_milliseconds(since), to_milliseconds(until)),
-        )
-        .order_by(deliveries.c.id)
-        .limit(CHUNK)
-    )
-    found = list(connection.execute(query).scalars())
-    if found:
-        connection.execute(update(deliveries).where(deliveries.c.id.in_(found)).values(_due_again(now)))
-        post_after_commit(connection, JOB, hook_id)
-    return len(found), found[-1] if len(found) == CHUNK else None
-
-
 def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | None:
     """Return the hook's delivery of this ID."""
     query = select(deliveries).where(deliveries.c.hook_id == hook_id, deliveries.c.id == delivery_id)
@@ -241,41 +207,8 @@ def next_due(connection: Connection, hook_id: str, after: datetime) -> datetime 
     return None if row is None else from_milliseconds(row[0])
 
 
-def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, datetime]]:
-    """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed."""
-    first_due = _FIRST_DUE.where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
-    lapses = (
-        select(func.max(deliveries.c.lease_until))
-        .where(deliveries.c.hook_id == hooks.c.id, LEASED)
-        .correlate(hooks)
-        .scalar_subquery()
-    )
-    query = select(hooks.c.id, first_due, lapses).where(text("hooks.status = 'active'"))
-    return [
-        (hook_id, instant(when))
-        for hook_id, due, lapse in connection.execute(query)
-        for when in (due, lapse)
-        if when is not None and when <= (to_milliseconds(until) or 0)
-    ]
-
-
-def forget_before(connection: Connection, before: datetime) -> int:
-    """Delete at most `CHUNK` deliveries that ended before then; return how many."""
-    old = select(deliveries.c.id).where(FINISHED, deliveries.c.finished_at < to_milliseconds(before)).limit(CHUNK)
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
-
-
 def _one(delivery_id: str) -> Any:
     return update(deliveries).where(deliveries.c.id == delivery_id)
-
-
-def _due_again(now: datetime) -> dict[str, Any]:
-    return {
-        "status": DeliveryStatus.PENDING.value,
-        "tries": 0,
-        "next_attempt_at": to_milliseconds(now),
-        "finished_at": None,
-    }
 
 
 def _from_columns(columns: Sequence[Any]) -> Delivery:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from app.clock import Clock
-from app.events import deliveries, hooks, outbox, schedule
+from app.events import deliveries, hooks, outbox, schedule, upkeep
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
@@ -124,14 +124,17 @@ def disable(connection: Connection, hook: Hook, reason: str, now: datetime) -> N
 
 
 def forget_old(store: Store, now: datetime) -> int:
-    """Forget deliveries that ended 30 days ago; return how many."""
+    """Forget deliveries that ended 30 days ago, and deleted hooks that have none left; return how many deliveries."""
     total = 0
     while True:
         with store.write() as connection:
-            forgotten = deliveries.forget_before(connection, now - KEPT)
+            forgotten = upkeep.forget_before(connection, now - KEPT)
         total += forgotten
-        if forgotten < deliveries.CHUNK:
-            return total
+        if forgotten < upkeep.CHUNK:
+            break
+    with store.write() as connection:
+        upkeep.forget_deleted_hooks(connection)
+    return total
 
 
 def _body_of(connection: Connection, delivery: Delivery) -> str:

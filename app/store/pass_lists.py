@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, TextClause, literal, or_, tuple_
 
 from app.model import InstallState, Mode, Pass, Status
-from app.store.passes import WITH_PROGRAM, Found, found_in
+from app.store.passes import WITH_PROGRAM, Found, found_from
 from app.store.tables import NOT_ONLY_ISSUED, passes
 from app.store.values import to_milliseconds
 
@@ -49,7 +49,7 @@ def page(
     if cursor is not None:
         conditions.append(tuple_(*order) < tuple_(*_read_cursor(cursor, len(order))))
     query = WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
-    return [found_in(row) for row in connection.execute(query)]
+    return [found_from(row) for row in connection.execute(query)]
 
 
 def cursor_of(shown: Pass, wanted: PassFilter) -> str:

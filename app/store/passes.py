@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -16,13 +15,12 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
-    update,
 )
 
 from app.model import InstallState, Mode, Pass, Program
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement, save_changed
-from app.store.tables import EXPIRY_UNTOLD, passes, programs
+from app.store.tables import passes, programs
 from app.store.values import (
     from_hundredths,
     from_milliseconds,
@@ -74,7 +72,7 @@ def get_by_external_id(
 def get_by_email(connection: Connection, account_id: str, mode: Mode, program_id: str, email: str) -> list[Found]:
     """Return every pass of the program with this e-mail address (lower case), oldest first."""
     values = {"program_id": program_id, "email": email, "account_id": account_id, "mode": mode.value}
-    return [found_in(row) for row in connection.execute(_BY_EMAIL, values)]
+    return [found_from(row) for row in connection.execute(_BY_EMAIL, values)]
 
 
 def get_by_link_token(connection: Connection, link_token: str) -> Found | None:
@@ -113,26 +111,13 @@ def save(connection: Connection, before: Pass, after: Pass) -> None:
     save_changed(connection, passes, after.id, to_row(before), to_row(after))
 
 
-def untold_expired(connection: Connection, now: datetime, limit: int) -> list[Found]:
-    """Return passes of all accounts that have expired without an event, those that did first; nobody else has them."""
-    query = WITH_PROGRAM.where(EXPIRY_UNTOLD, passes.c.expires_at <= to_milliseconds(now))
-    mine = query.order_by(passes.c.expires_at).limit(limit).with_for_update(of=passes, skip_locked=True)
-    return [found_in(row) for row in connection.execute(mine)]
-
-
-def note_expiry_told(connection: Connection, told: Pass) -> None:
-    """Remember that an event has told of this expiry."""
-    note = update(passes).where(passes.c.id == told.id).values(expiry_told=passes.c.expires_at)
-    connection.execute(note)
-
-
 def _one(connection: Connection, query: Statement, values: dict[str, str]) -> Found | None:
     row = query.first(connection, values)
-    return None if row is None else found_in(row)
+    return None if row is None else found_from(row)
 
 
-def found_in(row: Sequence[Any]) -> Found:
-    """Make pass and program from a row of `WITH_PROGRAM`."""
+def found_from(row: Sequence[Any]) -> Found:
+    """Make a pass and its program from a row of `WITH_PROGRAM`."""
     return from_columns(row[:_COLUMNS]), program_from_columns(tuple(row[_COLUMNS:]))
 
 

@@ -243,7 +243,7 @@ def test_a_range_is_sent_again_without_tests_and_without_what_waits(any_world: W
 
 
 def test_a_range_larger_than_one_transaction_is_sent_again_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.events.deliveries.CHUNK", 2)
+    monkeypatch.setattr("app.events.upkeep.CHUNK", 2)
     hook = world.make_hook("pass.created")
     for _ in range(5):
         world.make_pass()

@@ -37,9 +37,9 @@ class HookStage:
         assert answered.ok, answered.text
         return answered.json()
 
-    def subscribe(self, *event_types: str, program_id: str = MEMBERSHIP) -> str:
-        """Make a hook that leads to the receiver, and return its ID."""
-        body = {"target_url": self.receiver.url, "event_types": event_types, "program_id": program_id}
+    def subscribe(self, *event_types: str, program_id: str | None = None, url: str | None = None) -> str:
+        """Make a hook that leads to the receiver, or another one, and return its ID."""
+        body = {"target_url": url or self.receiver.url, "event_types": event_types, "program_id": program_id}
         return str(self.request("POST", "/v1/hooks", body)["id"])
 
     def make_program(self, name: str) -> str:
@@ -111,7 +111,7 @@ def hook_stage(folder: Path, database_url: str = "", **settings: str) -> Iterato
             "DATABASE_URL": database_url,
             "HOST": "127.0.0.1",
             "PORT": str(port),
-            "HOOK_ALLOWED_HOSTS": f"127.0.0.1:{receiver.port}",
+            "HOOK_ALLOWED_HOSTS": "127.0.0.1",
             "RATE_LIMIT_PER_MINUTE": "1000000",
             "RATE_LIMIT_BURST": "1000000",
             **settings,

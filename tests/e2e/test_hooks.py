@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e.hooks import HookStage, hook_stage, kill
 from tests.e2e.kills import KILLS
-from tests.events.receivers import answer
+from tests.events.receivers import answer, receiving
 from tests.postgres import NewDatabase
 from tests.processes import free_port, wait_until
 from tests.strict import unavailable
@@ -61,6 +61,16 @@ def test_an_event_is_heard_at_once_and_a_retry_is_punctual(tmp_path: Path) -> No
             ),
             "the end of both",
         )
+
+
+def test_what_the_worker_itself_has_to_tell_is_heard_at_once(tmp_path: Path) -> None:
+    with hook_stage(tmp_path) as stage, receiving(answer(410)) as gone, stage.worker():
+        stage.subscribe("hook.disabled")
+        stage.subscribe("pass.created", url=gone.url)
+        began = time.monotonic()
+        stage.make_passes(1)
+        wait_until(lambda: len(stage.heard()) == 1, "the end of the hook")
+        assert time.monotonic() - began < 10  # the sweep would take up to a minute
 
 
 def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> None:

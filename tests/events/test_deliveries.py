@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select, update
 
 from app.events import delivering
-from app.events.deliveries import LEASE, waiting
+from app.events.deliveries import LEASE
 from app.events.delivering import FAILING_AT_ONCE, forget_old
 from app.events.schedule import Outcome
-from app.store.tables import deliveries
+from app.events.upkeep import waiting
+from app.store.tables import deliveries, hooks
 from tests.actions.checks import done
 from tests.events.couriers import Told, courier, told
 from tests.events.test_schedule import PROMISED
@@ -279,12 +280,12 @@ def test_one_success_among_the_failures_saves_the_hook(world: World) -> None:
 
 
 def test_hooks_that_hear_of_each_other_s_end_do_not_go_round(world: World) -> None:
-    hooks = [world.make_hook() for _ in range(3)]
+    made = [world.make_hook() for _ in range(3)]
     world.make_pass()
-    for hook in hooks * 2:
+    for hook in made * 2:
         courier(world, told(GONE)).deliver_due(hook["id"])
     assert len(world.events(type="hook.disabled")) == 3
-    assert [status_of(world, hook["id"])[0] for hook in hooks] == ["disabled"] * 3
+    assert [status_of(world, hook["id"])[0] for hook in made] == ["disabled"] * 3
 
 
 def test_a_hook_deleted_while_something_is_under_way_stays_deleted(any_world: World) -> None:
@@ -312,6 +313,17 @@ def test_what_ended_30_days_ago_is_forgotten_and_what_waits_is_not(any_world: Wo
     any_world.clock.advance(milliseconds=1)
     assert forget_old(any_world.service.store, any_world.clock()) == 1
     assert (states(any_world, ended["id"]), states(any_world, waits["id"])) == ([], ["pending"])
+
+
+def test_a_deleted_hook_is_forgotten_with_its_last_delivery(any_world: World) -> None:
+    deleted, kept = any_world.make_hook("pass.created"), any_world.make_hook()
+    any_world.make_pass()
+    any_world.request("DELETE", f"/v1/hooks/{deleted['id']}")
+    for days, left in ((30, {deleted["id"], kept["id"]}), (1, {kept["id"]})):
+        any_world.clock.advance(days=days)
+        forget_old(any_world.service.store, any_world.clock())
+        with any_world.service.store.read() as connection:
+            assert set(connection.execute(select(hooks.c.id)).scalars()) == left
 
 
 def test_the_log_names_hook_and_host_and_nothing_that_is_secret(

@@ -8,7 +8,7 @@ import pytest
 
 from app.actions import expiring
 from app.actions.expiring import tell_expired
-from app.store import passes
+from app.store import expiries
 from tests.actions.checks import done
 from tests.events.couriers import courier, told
 from tests.world import COUPON, World
@@ -60,7 +60,7 @@ def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
     for _ in range(7):
         any_world.make_pass(expires_at="2026-11-21")
     any_world.clock.advance(days=2)
-    note, calls = passes.note_expiry_told, 0
+    note, calls = expiries.note_told, 0
 
     def crash_at_the_fourth(*arguments: Any) -> None:
         nonlocal calls
@@ -70,7 +70,7 @@ def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
         note(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(passes, "note_expiry_told", crash_at_the_fourth)
+        patched.setattr(expiries, "note_told", crash_at_the_fourth)
         with pytest.raises(RuntimeError):
             tell_expired(any_world.service)
     assert len(expired(any_world)) == 2

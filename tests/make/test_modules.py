@@ -456,9 +456,9 @@ def test_every_module_turns_every_problem_into_its_error(
         error = error_of(connected_to_stranger, module, FILLED.get(module, {}))
         assert error.kind == expected, module
         assert error.message == f"[{problem['status']}] {problem['detail']}"
-        assert (
-            problem["retryable"] is (error.kind in ("ConnectionError", "RateLimitError"))
-            or problem["code"] in ("internal", "upstream-credentials-refused")
+        assert problem["retryable"] is (error.kind in ("ConnectionError", "RateLimitError")) or problem["code"] in (
+            "internal",
+            "upstream-credentials-refused",
         )
 
 

@@ -1,9 +1,8 @@
 """Bytes to PassKit and back: one pool of connections for the process, with limits on time and size.
 
 Three things the libraries leave open are closed here. A read timeout counts between two packets: here it counts for the
-whole answer (`app/timed.py`). An error does not
-tell whether the request had left: here one that was raised while connecting says so. An answer without a length can be
-cut off unnoticed: here it is refused.
+whole answer (`app/timed.py`). An error does not tell whether the request had left: here one that was raised while
+connecting says so. An answer without a length can be cut off unnoticed: here it is refused.
 """
 
 from __future__ import annotations

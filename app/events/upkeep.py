@@ -1,0 +1,89 @@
+"""Looking after deliveries as a whole: sending again, finding what waits, forgetting what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, text, update
+
+from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus
+from app.store.engine import post_after_commit
+from app.store.tables import FINISHED, LEASED, deliveries, hooks
+from app.store.values import instant, to_milliseconds
+
+CHUNK = 1000  # rows that one transaction changes at most
+
+
+def replay(connection: Connection, delivery: Delivery, now: datetime) -> None:
+    """Make a delivery due again, at the start of the schedule, whatever came of it; its attempts stay listed."""
+    again = update(deliveries).where(deliveries.c.id == delivery.id, deliveries.c.lease_until.is_(None))
+    connection.execute(again.values(_due_again(now)))
+    post_after_commit(connection, JOB, delivery.hook_id)
+
+
+def replay_range(
+    connection: Connection, hook_id: str, since: datetime, until: datetime, after: str, now: datetime
+) -> tuple[int, str | None]:
+    """Make finished deliveries of events in a time due again, at most `CHUNK` of them, in the order of their IDs.
+
+    Returns:
+        How many, and the ID to go on after; None when that was all.
+    """
+    query = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.hook_id == hook_id,
+            deliveries.c.id > after,
+            FINISHED,
+            deliveries.c.test_body.is_(None),
+            deliveries.c.created_at.between(to_milliseconds(since), to_milliseconds(until)),
+        )
+        .order_by(deliveries.c.id)
+        .limit(CHUNK)
+    )
+    found = list(connection.execute(query).scalars())
+    if found:
+        connection.execute(update(deliveries).where(deliveries.c.id.in_(found)).values(_due_again(now)))
+        post_after_commit(connection, JOB, hook_id)
+    return len(found), found[-1] if len(found) == CHUNK else None
+
+
+def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, datetime]]:
+    """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed."""
+    first_due = FIRST_DUE.where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
+    lapses = (
+        select(func.max(deliveries.c.lease_until))
+        .where(deliveries.c.hook_id == hooks.c.id, LEASED)
+        .correlate(hooks)
+        .scalar_subquery()
+    )
+    query = select(hooks.c.id, first_due, lapses).where(text("hooks.status = 'active'"))
+    return [
+        (hook_id, instant(when))
+        for hook_id, due, lapse in connection.execute(query)
+        for when in (due, lapse)
+        if when is not None and when <= (to_milliseconds(until) or 0)
+    ]
+
+
+def forget_before(connection: Connection, before: datetime) -> int:
+    """Delete at most `CHUNK` deliveries that ended before then; return how many."""
+    old = select(deliveries.c.id).where(FINISHED, deliveries.c.finished_at < to_milliseconds(before)).limit(CHUNK)
+    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
+
+
+def forget_deleted_hooks(connection: Connection) -> None:
+    """Delete the rows of deleted hooks of which no delivery is left."""
+    is_used = select(deliveries.c.id).where(deliveries.c.hook_id == hooks.c.id).exists()
+    connection.execute(delete(hooks).where(text("status = 'deleted'"), ~is_used))
+
+
+def _due_again(now: datetime) -> dict[str, Any]:
+    return {
+        "status": DeliveryStatus.PENDING.value,
+        "tries": 0,
+        "next_attempt_at": to_milliseconds(now),
+        "finished_at": None,
+    }
