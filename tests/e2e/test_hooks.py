@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
+from app.settings import Settings
 from tests.e2e.hooks import HookStage, hook_stage, kill
 from tests.e2e.kills import KILLS
 from tests.events.receivers import answer, receiving
@@ -24,7 +26,6 @@ from tests.processes import free_port, wait_until
 from tests.strict import unavailable
 
 PASSES_A_KILL = 30
-# Rows of a killed worker come back after their lease (30 s).
 PATIENCE_SECONDS = 90.0
 pytestmark = pytest.mark.slow
 
@@ -96,6 +97,7 @@ def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request:
         hook_ids = [_kill_in_mid_work(stage, number) for number in range(KILLS)]
         expected = stage.event_ids()
         assert len(expected) == KILLS * PASSES_A_KILL
+        _let_leases_lapse(stage)
         with stage.worker():
             wait_long(lambda: not any(_waits(stage, hook_id) for hook_id in hook_ids), "nothing to be pending")
         heard = Counter(stage.heard())
@@ -114,6 +116,15 @@ def _kill_in_mid_work(stage: HookStage, number: int) -> str:
     time.sleep(random.uniform(0, 0.03))
     kill(worker)
     return hook_id
+
+
+def _let_leases_lapse(stage: HookStage) -> None:
+    """Do what half a minute would: set the leases of the dead workers back."""
+    settings = Settings(data_dir=stage.environment["DATA_DIR"], database_url=stage.environment["DATABASE_URL"])
+    engine = create_engine(settings.database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET lease_until = 1 WHERE lease_until IS NOT NULL"))
+    engine.dispose()
 
 
 def _waits(stage: HookStage, hook_id: str) -> bool:
