@@ -20,7 +20,6 @@ from app.demo import demo_programs
 from app.model import InstallState, Mode, Pass, Program, Tier
 from app.store import passes, programs
 from app.store.engine import Store
-from app.store.tables import passes as table
 from bench.databases import Database
 
 RARE = 120  # more than a page of 100
@@ -33,7 +32,6 @@ SOMEBODY = "somebody@example.com"
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 _SPAN = timedelta(days=730)
 _FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
-_COLUMNS = tuple(column.name for column in table.c if column.computed is None)
 
 
 def pass_id(number: int) -> str:
@@ -66,11 +64,11 @@ def _small_program(database: Database) -> Program:
 
 
 def _insert(store: Store, rows: list[tuple[Any, ...]]) -> None:
-    names = ", ".join(_COLUMNS)
+    names = ", ".join(passes.WRITTEN)
     with store.write() as connection:
         cursor = connection.connection.cursor()
         if store.is_sqlite:
-            cursor.executemany(f"INSERT INTO passes ({names}) VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
+            cursor.executemany(f"INSERT INTO passes ({names}) VALUES ({', '.join('?' * len(passes.WRITTEN))})", rows)
             return
         with cursor.copy(f"COPY passes ({names}) FROM STDIN") as copy:
             for row in rows:
@@ -79,7 +77,7 @@ def _insert(store: Store, rows: list[tuple[Any, ...]]) -> None:
 
 def _row(database: Database, number: int, total: int) -> tuple[Any, ...]:
     columns = passes.to_row(_pass(database.account.id, number, total))
-    return tuple(columns[name] for name in _COLUMNS)
+    return tuple(columns[name] for name in passes.WRITTEN)
 
 
 def _pass(account_id: str, number: int, total: int) -> Pass:

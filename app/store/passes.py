@@ -49,11 +49,9 @@ _BY_EMAIL = WITH_PROGRAM.where(
 _BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
-_INSERT = Statement(
-    insert(passes).values(
-        {column.name: bindparam(column.name) for column in passes.c if column.name not in ("closed_by", "expiry_told")}
-    )
-)
+# The other two are the database's and the search for expired passes'.
+WRITTEN = tuple(column.name for column in passes.c if column.name not in ("closed_by", "expiry_told"))
+_INSERT = Statement(insert(passes).values({name: bindparam(name) for name in WRITTEN}))
 
 
 def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Found | None:
