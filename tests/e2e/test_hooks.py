@@ -110,11 +110,13 @@ def _kill_in_mid_work(stage: HookStage, number: int) -> str:
     program_id = stage.make_program(f"Program {number}")
     hook_id = stage.subscribe("pass.created", program_id=program_id)
     worker = stage.start_worker()
-    before = len(stage.heard())
-    stage.make_passes(PASSES_A_KILL, program_id)
-    wait_until(lambda: len(stage.heard()) > before, "the worker to begin")
-    time.sleep(random.uniform(0, 0.03))
-    kill(worker)
+    try:
+        before = len(stage.heard())
+        stage.make_passes(PASSES_A_KILL, program_id)
+        wait_until(lambda: len(stage.heard()) > before, "the worker to begin")
+        time.sleep(random.uniform(0, 0.03))
+    finally:
+        kill(worker)
     return hook_id
 
 
