@@ -19,7 +19,7 @@ OPERATIONS = document.load().operations
 FOREIGN_RECEIVER = "ulyana-zarubina.example.com"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def passkit() -> Iterator[FakePassKit]:
     """A PassKit where its region pub1 is, for the operation that connects to it."""
     with FakePassKit(FakeClock(), seed.demo).running() as fake, pytest.MonkeyPatch.context() as patch:

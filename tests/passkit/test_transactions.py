@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.passkit.conftest import Joined
 
 LOOK = ["BEGIN", "SELECT", "SELECT", "ROLLBACK"]  # the pass turns out not to be ours
 RESERVE = ["BEGIN", "SELECT", "SELECT", "INSERT", "COMMIT"]
-FINISH = ["BEGIN", "UPDATE", "SELECT", "UPDATE", "INSERT", "UPDATE", "COMMIT"]
+FINISH = ["BEGIN", "UPDATE", "SELECT", "UPDATE", "INSERT", "SELECT", "UPDATE", "COMMIT"]  # the event, who wants it
+
+pytestmark = pytest.mark.only_sqlite
 
 
 def test_points_are_reserved_in_one_transaction_and_written_in_another(joined: Joined) -> None:
