@@ -23,6 +23,7 @@ def test_is_expected_to_fail(): assert False
 def run(tmp_path: Path, skipping: str, *, strict: bool) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_it.py").write_text(SKIPPING.format(skipping=skipping))
     environment = {**os.environ, "PASSRAIL_TEST_STRICT": "1" if strict else "0", "PYTHONPATH": str(ROOT)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # loading all the others takes longer than the test
     options = ["-p", "tests.strict", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -44,7 +44,8 @@ def unconnected(request: pytest.FixtureRequest) -> Iterator[None]:
     if "shared_world" in request.fixturenames:
         world: World = request.getfixturevalue("shared_world")
         for mode in Mode:
-            upstream.forget(world.service, world.account.id, mode)
+            if upstream.find(world.service, world.account.id, mode) is not None:
+                upstream.forget(world.service, world.account.id, mode)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

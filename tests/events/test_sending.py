@@ -34,6 +34,7 @@ def test_a_delivery_has_exactly_these_headers(receiver: Receiver, sender: Sender
     [(headers, body)] = receiver.requests
     assert body.decode() == BODY
     assert headers.pop("webhook-signature").count("v1,") == 2
+    assert len(headers.pop("passrail-sender-signature").split()) == 2
     assert headers == {
         "host": f"127.0.0.1:{receiver.port}",
         "content-type": "application/json",
