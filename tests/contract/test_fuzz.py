@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.contract import document, fuzzing
-from tests.contract.fuzzing import Outcome, fuzz, serving, set_stage
+from tests.contract import document
+from tests.contract.fuzzing import Outcome, Stage, fuzz, serving, set_stage
 from tests.contract.planted import BUGS
 from tests.contract.problems import complaints
 
@@ -38,19 +38,34 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """All phases, with valid and invalid requests."""
-    stage = set_stage(tmp_path_factory.mktemp("mixed"))
-    with serving(stage) as url:
-        yield fuzz(stage, url, examples=EXAMPLES, seed=SEED)
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Outcome]]]:
+    """The two runs and those with a planted bug, each against a service of its own, two side by side."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    stages = {name: set_stage(folder / name) for name in ("mixed", "invalid", *BUGS)}
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(_run, name, stage) for name, stage in stages.items()}
+
+
+def _run(name: str, stage: Stage) -> Outcome:
+    """Fuzz one of them. In a planted one only the operations are narrowed, to be quick."""
+    bug = BUGS.get(name)
+    more = ["--phases", "fuzzing", "--mode", "negative"] if name == "invalid" else []
+    if bug is not None:
+        more = [part for operation in bug.operations for part in ("--include-operation-id", operation)]
+    with serving(stage, planted=name if bug is not None else None) as url:
+        return fuzz(stage, url, examples=40 if bug is not None else EXAMPLES, seed=SEED, more=more)
 
 
 @pytest.fixture(scope="module")
-def invalid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+def mixed(outcomes: dict[str, Future[Outcome]]) -> Outcome:
+    """All phases, with valid and invalid requests."""
+    return outcomes["mixed"].result()
+
+
+@pytest.fixture(scope="module")
+def invalid(outcomes: dict[str, Future[Outcome]]) -> Outcome:
     """Invalid requests alone: in the mixed run they are only a fifth of the random ones."""
-    stage = set_stage(tmp_path_factory.mktemp("invalid"))
-    with serving(stage) as url:
-        yield fuzz(stage, url, examples=EXAMPLES, seed=SEED, more=["--phases", "fuzzing", "--mode", "negative"])
+    return outcomes["invalid"].result()
 
 
 def test_no_check_fails_in_any_phase(mixed: Outcome) -> None:
@@ -118,11 +133,7 @@ def test_no_warning_is_given_away(mixed: Outcome) -> None:
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_the_run_finds_a_planted_bug(tmp_path: Path, name: str) -> None:
-    """The same configuration, hooks and checks; only the operations are narrowed, to be quick."""
-    bug = BUGS[name]
-    stage = fuzzing.set_stage(tmp_path)
-    only = [part for operation in bug.operations for part in ("--include-operation-id", operation)]
-    with serving(stage, planted=name) as url:
-        found = fuzz(stage, url, examples=40, seed=SEED, more=only)
-    assert bug.found_as in found.failures, found.output
+def test_the_run_finds_a_planted_bug(outcomes: dict[str, Future[Outcome]], name: str) -> None:
+    """The same configuration, hooks and checks."""
+    found = outcomes[name].result()
+    assert BUGS[name].found_as in found.failures, found.output

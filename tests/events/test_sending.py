@@ -76,8 +76,8 @@ def test_of_an_answer_no_more_than_64_kb_are_read(sender: Sender) -> None:
 
     with receiving(endless) as one:
         assert sender.send(one.url, "evt_1", BODY, [new_secret()], NOW).is_success
-    # What is read, and what the two sockets' buffers take besides.
-    assert LARGEST_ANSWER <= taken < 12_000_000
+    # What is read (the last pieces may not be counted yet), and what the two sockets' buffers take besides.
+    assert LARGEST_ANSWER - 2 * 4096 <= taken < 12_000_000
 
 
 def test_a_host_that_is_allowed_no_more_is_not_sent_to(receiver: Receiver) -> None:
