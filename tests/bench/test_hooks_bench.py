@@ -11,7 +11,7 @@ from bench.databases import databases
 from bench.figures import percentile
 from bench.hooks import LIVE
 
-EVENTS, RATE = 100, 15.0
+EVENTS, RATE = 60, 15.0
 
 
 @pytest.mark.slow

@@ -35,9 +35,11 @@ def test_a_killed_action_that_is_repeated_is_done_once(killable: Stage, scene: S
 @every_action
 @every_steps_point
 def test_a_killed_action_at_an_issuer_elsewhere_is_done_once(killable: Stage, scene: Scene, point: str) -> None:
-    counted = kill_with_key(killable, scene, STEPS_POINTS[point], KILLS, remote=True)
+    """Half as often: `test_passkit_kills.py` does the same at a PassKit over HTTP, in full."""
+    kills = max(1, KILLS // 2)
+    counted = kill_with_key(killable, scene, STEPS_POINTS[point], kills, remote=True)
     TALLY.put("issuer elsewhere, SQLite", scene.action, point, counted)
-    assert counted.kills == KILLS
+    assert counted.kills == kills
     assert counted.is_clean, counted
 
 
