@@ -166,8 +166,7 @@ def _look_or_refuse(
                 return _reserve(request, has_looked=True)
         raise refusal
     except PassrailError as final:
-        if "operation_id" not in final.extra:
-            note_refusal(request, operation, final, operations.add)
+        note_refusal(request, operation, final, operations.add)
         raise
 
 

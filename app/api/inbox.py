@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from app.errors import MethodNotAllowed, NotFound, PayloadTooLarge
+from app.errors import NotFound, PayloadTooLarge
 from app.service import current_service
 from app.store import inbox
 from app.store.engine import post_after_commit
@@ -32,8 +32,6 @@ def receive(token: str) -> Response:
         NotFound: the token is nobody's.
         PayloadTooLarge: it is larger than 256 kB.
     """
-    if request.method not in METHODS:
-        raise MethodNotAllowed()
     service = current_service()
     request.max_content_length = MAX_BYTES
     if (request.content_length or 0) > MAX_BYTES:

@@ -1,11 +1,19 @@
-"""What an action at PassKit asks of our database: short transactions before and after the call, no statement more."""
+"""What an action asks of our database. The built-in issuer pays nothing for PassKit, whose transactions are short.
+
+The calls to PassKit lie between transactions, never in one.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from tests.passkit.conftest import Joined
+from tests.world import World
 
+# Two look-ups, the pass, its event, whether a hook wants it, the operation.
+BUILTIN = ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "SELECT", "INSERT", "COMMIT"]
 LOOK = ["BEGIN", "SELECT", "SELECT", "ROLLBACK"]  # the pass turns out not to be ours
 RESERVE = ["BEGIN", "SELECT", "SELECT", "INSERT", "COMMIT"]
 FINISH = ["BEGIN", "UPDATE", "SELECT", "UPDATE", "INSERT", "SELECT", "UPDATE", "COMMIT"]  # the event, who wants it
@@ -13,13 +21,25 @@ FINISH = ["BEGIN", "UPDATE", "SELECT", "UPDATE", "INSERT", "SELECT", "UPDATE", "
 pytestmark = pytest.mark.only_sqlite
 
 
-def test_points_are_reserved_in_one_transaction_and_written_in_another(joined: Joined) -> None:
-    made = joined.make()
+def statements(world: World, made: dict[str, Any]) -> list[str]:
+    """Return the verbs of the SQL that one action on the pass runs."""
     seen: list[str] = []
-    writer = joined.world.service.store._writer().connection.driver_connection
+    writer = world.service.store._writer().connection.driver_connection
     assert writer is not None
     writer.set_trace_callback(lambda text: seen.append(text.split()[0]))
     body = {"pass_id": made["id"], "change": "add", "points": 5}
-    assert joined.act("update-points", body, idempotency_key="k-1").status_code == 200
+    assert world.act("update-points", body, idempotency_key="k-1").status_code == 200
     writer.set_trace_callback(None)
-    assert seen == LOOK + RESERVE + FINISH
+    return seen
+
+
+def test_an_action_of_the_builtin_issuer_runs_no_statement_more(lonely: World) -> None:
+    assert statements(lonely, lonely.make_pass(external_id="c-1")) == BUILTIN
+
+
+def test_nor_does_it_where_the_account_is_connected(joined: Joined) -> None:
+    assert statements(joined.world, joined.world.make_pass(external_id="c-1")) == BUILTIN
+
+
+def test_points_at_passkit_are_reserved_in_one_transaction_and_written_in_another(joined: Joined) -> None:
+    assert statements(joined.world, joined.make()) == LOOK + RESERVE + FINISH
