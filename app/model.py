@@ -50,6 +50,13 @@ class InstallState(StrEnum):
     UNINSTALLED = "uninstalled"
 
 
+class EndsCardsBy(StrEnum):
+    """How a revoke that can be undone ends a card at a remote issuer."""
+
+    EXPIRY = "expiry"
+    DELETE = "delete"
+
+
 class FieldType(StrEnum):
     """What the text of a program's custom field must look like."""
 
@@ -114,13 +121,24 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """Where an event ticket leads to, as far as its issuer tells. `event_starts_at` is ISO 8601 text."""
+
+    order_number: str | None = None
+    seat: str | None = None
+    event_name: str | None = None
+    event_starts_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """One holder's card, coupon or ticket.
 
     `points` is None unless the program is a membership. `revoked_at`, `redeemed_at` and `expires_at` are facts;
     `status` follows from them, so that undoing a revoke brings back exactly what was there before.
     `deleted_at` is set by a permanent revoke: the holder's data is gone and the external ID is free again.
-    `upstream_id` is what an issuer elsewhere calls it.
+    `upstream_id` is what a remote issuer calls it, None also where that issuer has no record of it (any more).
+    `tier_points` is what a remote issuer counts towards the tier, `ticket` what it tells of an event ticket.
     """
 
     id: str
@@ -145,6 +163,8 @@ class Pass:
     revoked_at: datetime | None = None
     deleted_at: datetime | None = None
     upstream_id: str | None = None
+    tier_points: int | None = None
+    ticket: Ticket | None = field(default=None, repr=False)
 
     def status(self, now: datetime) -> Status:
         """Say where the pass is in its life at the instant `now`. Revoked wins over redeemed over expired."""

@@ -10,18 +10,23 @@ from sqlalchemy import Connection, insert, select
 from app import identifiers
 from app.errors import Duplicate, FieldError, NotFound, ValidationFailed
 from app.store.tables import accounts
-from app.store.values import from_milliseconds, to_milliseconds
+from app.store.values import instant, to_milliseconds
 
 NAME_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant and the name people know it by."""
+    """A tenant and the name people know it by.
+
+    `default_country` is the ISO 3166 code (`GB`) of the country that phone numbers without a country code are read as
+    numbers of; None where the account has not said.
+    """
 
     id: str
     name: str
     created_at: datetime
+    default_country: str | None = None
 
 
 def create_account(connection: Connection, name: str, now: datetime) -> Account:
@@ -63,7 +68,5 @@ def _find(connection: Connection, name: str) -> Account | None:
     return None if row is None else _from_row(*row)
 
 
-def _from_row(account_id: str, name: str, created_at: int) -> Account:
-    created = from_milliseconds(created_at)
-    assert created is not None
-    return Account(account_id, name, created)
+def _from_row(account_id: str, name: str, created_at: int, default_country: str | None) -> Account:
+    return Account(account_id, name, instant(created_at), default_country)

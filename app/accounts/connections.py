@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.accounts.vault import Place, Vault
 from app.clock import to_text
-from app.model import Mode
+from app.model import EndsCardsBy, Mode
 from app.store.statement import Statement
 from app.store.tables import connections
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
@@ -32,7 +32,8 @@ class IssuerConnection:
     """One account's way to an issuer elsewhere, in one mode.
 
     `base_url` is where its API is, `pass_url` where its pass pages are. `last_problem` says why it does not work, None
-    while it does: `{"code", "detail", "at"}`. `refreshed_at` is when its programs were last read.
+    while it does: `{"code", "detail", "at"}`. `refreshed_at` is when its programs were last read, `notes` says what of
+    them cannot be used and why.
     """
 
     account_id: str
@@ -48,6 +49,8 @@ class IssuerConnection:
     last_worked_at: datetime
     last_problem: Mapping[str, str] | None = None
     refreshed_at: datetime | None = None
+    ends_cards_by: EndsCardsBy = EndsCardsBy.EXPIRY
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -136,7 +139,7 @@ def _only(statement: Any, account_id: str, mode: Mode) -> Any:
 
 def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
     account_id, mode, issuer, region, base_url, pass_url, sealed, company, username, *rest = columns
-    connected_at, last_worked_at, last_problem, refreshed_at = rest
+    connected_at, last_worked_at, last_problem, refreshed_at, ends_cards_by, notes = rest
     return IssuerConnection(
         account_id=account_id,
         mode=Mode(mode),
@@ -151,6 +154,8 @@ def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
         last_worked_at=instant(last_worked_at),
         last_problem=json.loads(last_problem) if last_problem else None,
         refreshed_at=from_milliseconds(refreshed_at),
+        ends_cards_by=EndsCardsBy(ends_cards_by),
+        notes=tuple(json.loads(notes)) if notes else (),
     )
 
 
@@ -169,4 +174,6 @@ def _to_row(one: IssuerConnection) -> dict[str, Any]:
         "last_worked_at": to_milliseconds(one.last_worked_at),
         "last_problem": to_json(dict(one.last_problem)) if one.last_problem else None,
         "refreshed_at": to_milliseconds(one.refreshed_at),
+        "ends_cards_by": one.ends_cards_by.value,
+        "notes": to_json(list(one.notes)) if one.notes else None,
     }

@@ -6,7 +6,8 @@ Every query names account and mode: a pass of somebody else is not found.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -17,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from app.model import InstallState, Mode, Pass, Program
+from app.model import InstallState, Mode, Pass, Program, Ticket
 from app.store.programs import from_columns as program_from_columns
 from app.store.statement import Statement, save_changed
 from app.store.tables import passes, programs
@@ -146,6 +147,8 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         upstream_id,
         _closed_by,
         _expiry_told,
+        tier_points,
+        ticket,
     ) = columns
     return Pass(
         id=pass_id,
@@ -170,12 +173,10 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         revoked_at=from_milliseconds(revoked_at),
         deleted_at=from_milliseconds(deleted_at or None),
         upstream_id=upstream_id,
+        tier_points=tier_points,
+        ticket=Ticket(**json.loads(ticket)) if ticket else None,
     )
 
-
-def from_row(row: Mapping[str, Any]) -> Pass:
-    """Make the value from what `to_row` made."""
-    return from_columns((*row.values(), None, None))
 
 
 def to_row(value: Pass) -> dict[str, Any]:
@@ -203,4 +204,6 @@ def to_row(value: Pass) -> dict[str, Any]:
         "created_at": to_milliseconds(value.created_at),
         "updated_at": to_milliseconds(value.updated_at),
         "upstream_id": value.upstream_id,
+        "tier_points": value.tier_points,
+        "ticket": to_json(asdict(value.ticket)) if value.ticket else None,
     }

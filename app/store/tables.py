@@ -23,6 +23,8 @@ accounts = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(60), nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    # ISO 3166 code of the country that phone numbers without a country code are read as numbers of.
+    Column("default_country", String(2)),
 )
 
 api_keys = Table(
@@ -99,6 +101,9 @@ passes = Table(
     Column("closed_by", String(8), Computed(CLOSED_BY, persisted=True)),
     # The `expires_at` that an event has told of; another one is another expiry.
     Column("expiry_told", BigInteger),
+    # What a remote issuer counts towards the tier (memberships), and where a ticket leads to (JSON).
+    Column("tier_points", BigInteger),
+    Column("ticket", Text),
 )
 # One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
 # revoked pass keeps its external ID for the record and sets it free for a new one.
@@ -165,8 +170,15 @@ operations = Table(
     Column("problem", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
-    # What was asked for (JSON), so that an operation at an issuer elsewhere can be finished without its caller.
+    # What is to be made true at a remote issuer (JSON, `operations/plan.py`): anybody can then finish it.
     Column("request", Text),
+    # When the issuer was last sent something whose outcome we do not know for certain.
+    Column("tried_at", BigInteger),
+    # When an unknown outcome is looked into next, and how often that was done.
+    Column("look_at", BigInteger),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    # Who settled it by hand, when and how (JSON).
+    Column("resolution", Text),
 )
 Index(
     "uq_operations_key",
@@ -180,6 +192,7 @@ KEPT = text("answer IS NOT NULL OR idempotency_key IS NOT NULL")
 Index("ix_operations_purge", operations.c.created_at, sqlite_where=KEPT, postgresql_where=KEPT)
 OPEN = text("status IN ('running', 'unknown')")
 Index("ix_operations_open", operations.c.status, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("ix_operations_pass", operations.c.pass_id, operations.c.id)
 
 events = Table(
     "events",
@@ -217,6 +230,10 @@ connections = Table(
     Column("last_problem", Text),
     # When the programs were last read from the issuer.
     Column("refreshed_at", BigInteger),
+    # How a revoke ends a card there: by its expiry date, or by deleting its record.
+    Column("ends_cards_by", String(10), nullable=False, server_default="expiry"),
+    # Sentences on what cannot be used, from the last reading of the programs (JSON list).
+    Column("notes", Text),
 )
 
 sinks = Table(
@@ -312,3 +329,41 @@ Index(
 )
 FINISHED = text("finished_at IS NOT NULL")
 Index("ix_deliveries_finished", deliveries.c.finished_at, sqlite_where=FINISHED, postgresql_where=FINISHED)
+
+# Work that a sweep or a job could not do because it raised an unexpected exception. While `parked_at` is NULL it is
+# tried again at `next_at`; afterwards people decide (`passrail parked`).
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("item_id", String(64), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("parked_at", BigInteger),
+)
+
+# Taking the passes of a remote issuer on record, page by page, so that a stopped import goes on where it was.
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    # NULL: every program of the issuer's.
+    Column("program_id", String(64)),
+    Column("status", String(10), nullable=False),
+    # Where it is: the program it is at, and how many of its records are done (JSON).
+    Column("position", Text, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    # Why it does not go on, if it does not (JSON).
+    Column("problem", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+)
+Index("ix_imports_world", imports.c.account_id, imports.c.mode, imports.c.id)
+UNFINISHED = text("finished_at IS NULL")
+Index("ix_imports_unfinished", imports.c.id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
