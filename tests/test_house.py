@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 Sources = Mapping[str, str]
 
 # Values and words that everybody may use; among themselves, too.
-PLAIN = {"clock", "errors", "identifiers", "links", "model", "schema", "scrub", "settings", "timed"}
+PLAIN = {"answer", "clock", "errors", "identifiers", "model", "schema", "scrub", "settings", "timed"}
 
 # Which part may import which others, beyond itself and the plain ones. Import goes downwards:
 # web, api, cli, jobs -> actions -> issuers, events, accounts -> store.

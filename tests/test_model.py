@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app import identifiers, links
+from app import answer, identifiers
 from app.clock import system_clock, to_text
 from app.demo import demo_programs
 from app.model import Kind, Mode, Pass, Status
@@ -95,8 +95,8 @@ def test_link_tokens_are_unguessable_and_safe_in_an_address() -> None:
 
 
 def test_the_address_of_a_pass_is_made_of_its_token() -> None:
-    assert links.pass_url("https://pass.example.com", "abc") == "https://pass.example.com/p/abc"
-    assert links.qr_code_url("https://pass.example.com", "abc") == "https://pass.example.com/p/abc/qr.png"
+    assert answer.pass_url("https://pass.example.com", "abc") == "https://pass.example.com/p/abc"
+    assert answer.qr_code_url("https://pass.example.com", "abc") == "https://pass.example.com/p/abc/qr.png"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.actions.answer import PassAnswer
+from app.answer import PassAnswer
 from app.errors import PassrailError
 from app.model import Change, Pass, Program
 from app.schema import Base

@@ -8,8 +8,8 @@ from marshmallow import fields as ma
 
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer, said
 from app.actions.rules import refuse_revoked, refuse_unknown_tier
+from app.answer import ActionAnswer, said
 from app.errors import NotApplicable
 from app.events.types import TIER_CHANGED
 from app.model import Change

@@ -11,8 +11,8 @@ from marshmallow import fields as ma
 from app import identifiers
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer, said
 from app.actions.rules import HOLDER_FIELDS, check_custom_fields, refuse_kind, refuse_unknown_tier, take_over
+from app.answer import ActionAnswer, said
 from app.errors import Duplicate, NotApplicable
 from app.events.types import PASS_CREATED, PASS_UPDATED
 from app.model import Change, Kind, Pass

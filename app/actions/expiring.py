@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.actions.answer import describe
+from app.answer import describe
 from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service

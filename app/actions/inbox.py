@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app import upstream
-from app.actions.answer import describe, number
 from app.actions.elsewhere import current, reader_of
 from app.actions.erasing import erase_holder
+from app.answer import describe, number
 from app.errors import PassrailError
 from app.events import outbox
 from app.events.types import (

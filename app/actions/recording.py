@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app import identifiers
-from app.actions.answer import describe
 from app.actions.elsewhere import LivesElsewhere, is_local
 from app.actions.erasing import erase_holder
 from app.actions.lookup import look_up
 from app.actions.request import Answer, Request
+from app.answer import describe
 from app.errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,

@@ -8,8 +8,8 @@ from marshmallow import fields as ma
 
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer, number, said
 from app.actions.rules import refuse_kind, refuse_revoked
+from app.answer import ActionAnswer, number, said
 from app.clock import to_text
 from app.errors import AlreadyRedeemed, NotApplicable
 from app.events.types import PASS_REDEEMED

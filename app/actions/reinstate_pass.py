@@ -7,8 +7,8 @@ from datetime import datetime
 
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer
 from app.actions.rules import refuse_deleted
+from app.answer import ActionAnswer
 from app.clock import to_text
 from app.errors import FieldError, NotApplicable, ValidationFailed
 from app.events.types import PASS_REINSTATED

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer
+from app.answer import ActionAnswer
 from app.events.types import PASS_REVOKED
 from app.model import Change
 from app.schema import Flag

@@ -12,8 +12,8 @@ from marshmallow import fields as ma
 
 from app.actions import inputs
 from app.actions.action import Action, Case
-from app.actions.answer import ActionAnswer, number, said
 from app.actions.rules import refuse_kind, refuse_revoked
+from app.answer import ActionAnswer, number, said
 from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
 from app.events.types import POINTS_CHANGED
 from app.model import POINTS_MAX, Change, Kind

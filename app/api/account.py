@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from app import upstream
 from app.accounts.keys import Caller
-from app.actions.answer import said
+from app.answer import said
 from app.api.blueprint import Blueprint, json_answer
 from app.issuers.builtin import BuiltinIssuer
 from app.model import Mode

@@ -13,9 +13,9 @@ from app import errors, logs
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
 from app.actions.action import Action
-from app.actions.answer import example
 from app.actions.operation import run
 from app.actions.request import Answer, Request, fingerprint_of
+from app.answer import example
 from app.api import problems
 from app.api.blueprint import Blueprint, json_answer, read_idempotency_key
 from app.errors import PassrailError

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
-from app.actions.answer import PassAnswer, example, said
+from app.answer import PassAnswer, example, said
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT, EVENT_EXAMPLE
 from app.api.hook_schemas import HOOK_EXAMPLE

@@ -9,7 +9,7 @@ from flask import Response
 from marshmallow import fields
 
 from app.accounts.keys import Caller
-from app.actions.answer import example, said
+from app.answer import example, said
 from app.api.blueprint import Blueprint, json_answer
 from app.api.paging import PageQuery, page_answer, page_of
 from app.events import outbox

@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from app.actions.answer import said
+from app.answer import said
 from app.api.paging import PageQuery, page_answer
 from app.events import targets
 from app.events.deliveries import DeliveryStatus

@@ -13,7 +13,7 @@ from marshmallow import fields as ma
 from app import errors, upstream
 from app.accounts.connections import IssuerConnection
 from app.accounts.keys import Caller
-from app.actions.answer import said
+from app.answer import said
 from app.api.blueprint import Blueprint, json_answer
 from app.clock import to_text
 from app.model import Mode

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
-from app.actions.answer import example, said
+from app.answer import example, said
 from app.api.blueprint import Blueprint, json_answer
 from app.clock import to_text
 from app.errors import NotFound

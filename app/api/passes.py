@@ -8,8 +8,8 @@ from flask import Response
 from sqlalchemy import Connection
 
 from app.accounts.keys import Caller
-from app.actions.answer import PassAnswer, describe, example
 from app.actions.elsewhere import seek
+from app.answer import PassAnswer, describe, example
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
 from app.api.paging import PageQuery, page_answer, page_of

@@ -52,6 +52,10 @@ class Operation:
     problem: str | None = None
     finished_at: datetime | None = None
     request: str | None = None
+    tried_at: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
+    resolution: str | None = None
 
 
 _BY_KEY = Statement(
@@ -227,6 +231,10 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         created_at,
         finished_at,
         request,
+        tried_at,
+        look_at,
+        looks,
+        resolution,
     ) = columns
     return Operation(
         id=operation_id,
@@ -244,6 +252,10 @@ def from_columns(columns: Sequence[Any]) -> Operation:
         problem=problem,
         finished_at=from_milliseconds(finished_at),
         request=request,
+        tried_at=from_milliseconds(tried_at),
+        look_at=from_milliseconds(look_at),
+        looks=looks,
+        resolution=resolution,
     )
 
 
@@ -265,4 +277,8 @@ def to_row(operation: Operation) -> dict[str, Any]:
         "created_at": to_milliseconds(operation.created_at),
         "finished_at": to_milliseconds(operation.finished_at),
         "request": operation.request,
+        "tried_at": to_milliseconds(operation.tried_at),
+        "look_at": to_milliseconds(operation.look_at),
+        "looks": operation.looks,
+        "resolution": operation.resolution,
     }

@@ -6,7 +6,7 @@ Every query names account and mode: a pass of somebody else is not found.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -177,6 +177,11 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         ticket=Ticket(**json.loads(ticket)) if ticket else None,
     )
 
+
+def from_row(row: Mapping[str, Any]) -> Pass:
+    """Make the value from what `to_row` made."""
+    *most, tier_points, ticket = row.values()
+    return from_columns((*most, None, None, tier_points, ticket))
 
 
 def to_row(value: Pass) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Response, redirect
 
-from app.links import upstream_url
+from app.answer import upstream_url
 from app.service import current_service
 from app.web.card import make_card
 from app.web.colors import readable_colors

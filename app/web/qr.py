@@ -7,7 +7,7 @@ import io
 import segno
 from flask import Response
 
-from app.links import page_url
+from app.answer import page_url
 from app.service import current_service
 from app.web.lookup import find
 from app.web.pages import keep_private, not_found_page

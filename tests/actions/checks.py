@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.actions.answer import PassAnswer
+from app.answer import PassAnswer
 from app.store.tables import events, passes
 from tests.world import World
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.actions import ACTIONS
 from app.actions.action import Action
-from app.actions.answer import PassAnswer, example
+from app.answer import PassAnswer, example
 from tests.actions.checks import done
 from tests.world import COUPON, MEMBERSHIP, World
 

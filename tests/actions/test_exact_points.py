@@ -12,8 +12,8 @@ import pytest
 from marshmallow import ValidationError
 
 from app.actions.action import Case
-from app.actions.answer import number
 from app.actions.update_points import ACTION
+from app.answer import number
 from app.api.blueprint import read_json
 from app.demo import demo_programs
 from app.errors import InsufficientPoints, PassrailError

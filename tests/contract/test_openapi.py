@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.actions import ACTIONS
 from app.actions.action import Action
-from app.actions.answer import PassAnswer, describe
+from app.answer import PassAnswer, describe
 from app.api.actions import BATCH_MAX
 from app.errors import catalogue
 from app.model import Mode

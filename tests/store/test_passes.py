@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app import identifiers
-from app.model import POINTS_MAX, InstallState, Mode, Pass
+from app.model import POINTS_MAX, InstallState, Mode, Pass, Ticket
 from app.store import pass_lists, passes
 from app.store.values import from_milliseconds, to_milliseconds
 from tests.world import GOLD, MEMBERSHIP, World
@@ -51,6 +51,8 @@ def full_pass(world: World) -> Pass:
         deleted_at=NOW + timedelta(milliseconds=3),
         updated_at=NOW + timedelta(milliseconds=4),
         upstream_id="20tDNDWjawWwnqygGvFhL1",
+        tier_points=70,
+        ticket=Ticket("o-1", "B 12", "Hamlet", "2026-12-01T19:30:00.000Z"),
     )
 
 

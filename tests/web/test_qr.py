@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import segno
 
-from app.links import pass_url
+from app.answer import pass_url
 from tests.web.shelf import Shelf, path_of
 
 

@@ -10,8 +10,8 @@ import sys
 from dataclasses import replace
 
 from app.accounts.accounts import find_account
-from app.actions.answer import describe
 from app.actions.expiring import tell_expired
+from app.answer import describe
 from app.demo import ACCOUNT
 from app.events import outbox
 from app.events.types import PASS_INSTALLED, PASS_UNINSTALLED

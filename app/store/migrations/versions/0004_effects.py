@@ -70,9 +70,7 @@ def _imports() -> None:
     )
     op.create_index("ix_imports_world", "imports", ["account_id", "mode", "id"])
     unfinished = sa.text("finished_at IS NULL")
-    op.create_index(
-        "ix_imports_unfinished", "imports", ["id"], sqlite_where=unfinished, postgresql_where=unfinished
-    )
+    op.create_index("ix_imports_unfinished", "imports", ["id"], sqlite_where=unfinished, postgresql_where=unfinished)
 
 
 def downgrade() -> None:

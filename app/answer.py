@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from marshmallow import fields as ma
 
-from app import links
 from app.clock import to_text
 from app.model import InstallState, Kind, Mode, Pass, Program, Status
 from app.schema import Base
@@ -137,7 +137,7 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
         subject: the pass.
         program: its program, for the names.
         now: decides between active and expired.
-        public_url: address of the service, for the links.
+        public_url: address of the service, for the
     """
     tier = program.tier(subject.tier_id)
     return {
@@ -159,10 +159,10 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
         "points": number(subject.points),
         "fields": dict(subject.fields),
         "expires_at": to_text(subject.expires_at) if subject.expires_at else None,
-        "pass_url": links.page_url(subject, program, public_url),
-        "apple_url": links.apple_url(subject, program),
-        "google_url": links.google_url(subject, program),
-        "qr_code_url": links.qr_code_url(public_url, subject.link_token),
+        "pass_url": page_url(subject, program, public_url),
+        "apple_url": apple_url(subject, program),
+        "google_url": google_url(subject, program),
+        "qr_code_url": qr_code_url(public_url, subject.link_token),
         "created_at": to_text(subject.created_at),
         "updated_at": to_text(subject.updated_at),
     }
@@ -172,3 +172,41 @@ def example(details: Mapping[str, Any]) -> dict[str, Any]:
     """Make an example answer from the examples of the fields, with an action's details on top."""
     plain = {name: field.metadata["examples"][0] for name, field in ActionAnswer().dump_fields.items()}
     return {**plain, **details}
+
+
+# --- addresses ---
+
+
+def pass_url(public_url: str, link_token: str) -> str:
+    """Return the address of the pass's page with us."""
+    return f"{public_url}/p/{link_token}"
+
+
+def qr_code_url(public_url: str, link_token: str) -> str:
+    """Return the address of a picture (PNG) of a QR code that leads to the pass's page."""
+    return f"{public_url}/p/{link_token}/qr.png"
+
+
+def page_url(subject: Pass, program: Program, public_url: str) -> str:
+    """Return the address of the pass's page: with us, or with the issuer it lives at."""
+    return upstream_url(subject, program) or pass_url(public_url, subject.link_token)
+
+
+def upstream_url(subject: Pass, program: Program) -> str | None:
+    """Return the address of the pass's page with an issuer elsewhere; that issuer's own answers never tell it."""
+    host = program.upstream.get("pass_url")
+    if host is None or subject.upstream_id is None:
+        return None
+    return f"{host}/{quote(subject.upstream_id, safe='')}"
+
+
+def apple_url(subject: Pass, program: Program) -> str | None:
+    """Return the address of the Apple Wallet file, None where there is none."""
+    page = upstream_url(subject, program)
+    return f"{page}.pkpass" if page else None
+
+
+def google_url(subject: Pass, program: Program) -> str | None:
+    """Return the address that adds to Google Wallet, None where there is none."""
+    page = upstream_url(subject, program)
+    return f"{page}.gpay" if page else None
