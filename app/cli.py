@@ -11,16 +11,20 @@ import click
 from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import create_app, demo, upstream
+from app import create_app, demo
 from app.accounts import accounts, connections, keys, vault
 from app.api.openapi import to_text
 from app.clock import system_clock
 from app.clock import to_text as time_text
 from app.errors import PassrailError
+from app.issuers.protocol import Target
 from app.model import Mode
 from app.service import Service, make_service
 from app.settings import InvalidSetting, load_settings
 from app.store import migrate as migrations
+from app.sync import connecting, subscriptions
+from app.sync import connections as sync_connections
+from app.sync.programs import refresh_programs
 
 MODE = click.Choice([mode.value for mode in Mode])
 
@@ -199,8 +203,8 @@ def connect_issuer(
     if not token and not api_secret:
         api_secret = click.prompt("API secret", hide_input=True)
     secrets = {"long_lived_token": token} if token else {"api_key": api_key, "secret": api_secret}
-    target = upstream.Target(region, secrets, base_url, pass_url)
-    made = upstream.connect(service, _account_id(service, account_name), Mode(mode), target)
+    target = Target(region=region, secrets=secrets, base_url=base_url, pass_url=pass_url)
+    made = connecting.connect(service, _account_id(service, account_name), Mode(mode), name, target)
     click.echo(f"Connected {account_name} in {mode} mode to {name}: {made.company}, region {made.region}.")
 
 
@@ -209,7 +213,7 @@ def connect_issuer(
 def show_issuer(account_name: str, mode: str) -> None:
     """Show where passes live, and whether the connection works. Credentials are never shown."""
     service = _service()
-    one = upstream.find(service, _account_id(service, account_name), Mode(mode))
+    one = sync_connections.find(service, _account_id(service, account_name), Mode(mode))
     if one is None:
         click.echo("builtin")
         return
@@ -223,10 +227,10 @@ def show_issuer(account_name: str, mode: str) -> None:
 def subscribe_issuer(account_name: str, mode: str) -> None:
     """Ask PassKit for webhooks of every program that has none yet. Connecting does this too."""
     service = _service()
-    one = upstream.need(service, _account_id(service, account_name), Mode(mode))
-    if not upstream.can_hear(service, one):
+    one = sync_connections.need(service, _account_id(service, account_name), Mode(mode))
+    if not subscriptions.can_hear(service, one):
         raise click.ClickException("PassKit cannot reach this service. Set BASE_URL to its public https address.")
-    number = upstream.subscribe(service, upstream.refresh_programs(service, one))
+    number = subscriptions.subscribe(service, refresh_programs(service, one))
     click.echo(f"PassKit tells of {number} programs.")
 
 
@@ -235,7 +239,7 @@ def subscribe_issuer(account_name: str, mode: str) -> None:
 def forget_issuer(account_name: str, mode: str) -> None:
     """Forget a connection and its credentials. Programs and passes stay on record."""
     service = _service()
-    was_there = upstream.forget(service, _account_id(service, account_name), Mode(mode))
+    was_there = connecting.forget(service, _account_id(service, account_name), Mode(mode))
     click.echo("Forgotten." if was_there else "There was no connection.")
 
 

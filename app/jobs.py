@@ -75,9 +75,9 @@ def service() -> Service:
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
 def purge() -> None:
     """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
-    from app.actions.inbox import forget_old as forget_hints
-    from app.actions.operation import purge as purge_operations
     from app.events.delivering import forget_old as forget_deliveries
+    from app.operations.purge import purge as purge_operations
+    from app.sync.webhooks import forget_old as forget_hints
 
     forgotten = {
         "operations": purge_operations(service()),
@@ -91,7 +91,7 @@ def purge() -> None:
 @huey.lock_task("reconcile")  # type: ignore[untyped-decorator]
 def reconcile() -> None:
     """Once a minute: finish operations at issuers elsewhere that crashed or whose outcome is unknown."""
-    from app.actions.resume import resume_all
+    from app.operations.resume import resume_all
 
     finished = resume_all(service())
     if finished:
@@ -101,7 +101,7 @@ def reconcile() -> None:
 @huey.task()  # type: ignore[untyped-decorator]
 def read_inbox(hint_id: str) -> None:
     """Look into a webhook that has just come."""
-    from app.actions.inbox import read
+    from app.sync.webhooks import read
 
     read(service(), hint_id)
 
@@ -110,7 +110,7 @@ def read_inbox(hint_id: str) -> None:
 @huey.lock_task("inbox")  # type: ignore[untyped-decorator]
 def sweep_inbox() -> None:
     """Once a minute: look into webhooks whose job was lost, or that had to wait."""
-    from app.actions.inbox import read_all
+    from app.sync.webhooks import read_all
 
     read_all(service())
 
@@ -118,9 +118,9 @@ def sweep_inbox() -> None:
 @huey.periodic_task(crontab(minute="37"))  # type: ignore[untyped-decorator]
 def keep_up() -> None:
     """Once an hour: look at the programs of every connection, and subscribe to those that are new."""
-    from app import upstream
+    from app.sync.subscriptions import keep_up as keep_connections_up
 
-    upstream.keep_up(service())
+    keep_connections_up(service())
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +154,7 @@ def sweep() -> None:
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
 def expire() -> None:
     """Once a minute: tell of passes that have expired."""
-    from app.actions.expiring import tell_expired
+    from app.sync.expiry import tell_expired
 
     expired = tell_expired(service())
     if expired:

@@ -11,6 +11,10 @@ from typing import Any
 
 POINTS_MAX = Decimal("999999999.99")
 POINTS_PLACES = Decimal("0.01")
+# The issuer that is our own database. Every other one is a remote issuer.
+BUILTIN = "builtin"
+# What a pass says of its holder. A permanent revoke clears it.
+HOLDER_FIELDS = ("email", "first_name", "last_name", "phone")
 
 
 class Mode(StrEnum):
@@ -115,6 +119,11 @@ class Program:
     upstream_id: str | None = None
     upstream: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What one should know before passes of this program are issued or revoked, in sentences."""
+        return tuple(self.upstream.get("notes", ()))
+
     def tier(self, tier_id: str) -> Tier | None:
         """Return the tier with this ID, or None."""
         return next((tier for tier in self.tiers if tier.id == tier_id), None)
@@ -175,17 +184,3 @@ class Pass:
         if self.expires_at is not None and self.expires_at <= now:
             return Status.EXPIRED
         return Status.ACTIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an action decided: the pass as it was and as it shall be, before anything was done.
-
-    `event` is None when there is nothing to do because the pass is already as asked. `details` is what the
-    action tells beyond the pass itself (`points_before`, `changed` ...); it goes into the answer and the event.
-    """
-
-    before: Pass | None
-    after: Pass
-    event: str | None
-    details: Mapping[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,24 +11,48 @@ from flask import current_app
 from app.accounts.keys import KeyRing
 from app.accounts.vault import InvalidKeys, Vault
 from app.clock import Clock, system_clock
-from app.issuers.passkit.transport import Upstream
+from app.issuers import make_remote_kinds
+from app.issuers.protocol import RemoteKind
+from app.model import Mode
 from app.settings import InvalidSetting, Settings
 from app.store.engine import Store, leave_it_to_the_sweep
+
+
+class IssuerNames:
+    """Which issuer programs and passes live at, as far as it was asked for: it never changes."""
+
+    SIZE = 20_000
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, Mode, str], str] = {}
+        self.get = self._names.get
+
+    def put(self, place: tuple[str, Mode, str], name: str) -> None:
+        """Remember the issuer of a program or pass: `place` is account, mode and ID."""
+        if len(self._names) >= self.SIZE:
+            self._names.clear()
+        self._names[place] = name
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """The parts that live as long as the process.
 
-    `vault` is None where no VAULT_KEYS are set.
+    Attributes:
+        public_url: address of the service in links, without a slash at its end.
+        vault: None where no VAULT_KEYS are set.
+        remote_kinds: the kinds of remote issuer, by name.
+        issuer_names: where programs and passes live, as far as it is known.
     """
 
     settings: Settings
     store: Store
     clock: Clock
     keys: KeyRing
+    public_url: str
     vault: Vault | None = None
-    upstream: Upstream = field(default_factory=Upstream)
+    remote_kinds: Mapping[str, RemoteKind] = field(default_factory=dict)
+    issuer_names: IssuerNames = field(default_factory=IssuerNames)
 
 
 def make_service(
@@ -47,8 +71,8 @@ def make_service(
     """
     vault = make_vault(settings)
     store = Store(settings, post)
-    upstream = Upstream(clock=clock, at_once=settings.passkit_at_once)
-    return Service(settings, store, clock, KeyRing(store, clock), vault, upstream)
+    kinds = make_remote_kinds(settings, clock)
+    return Service(settings, store, clock, KeyRing(store, clock), settings.public_url, vault, kinds)
 
 
 def make_vault(settings: Settings) -> Vault | None:

@@ -111,9 +111,10 @@ def note_problem(connection: Connection, account_id: str, mode: Mode, code: str,
     connection.execute(_only(update(connections), account_id, mode).values(last_problem=problem))
 
 
-def note_refreshed(connection: Connection, account_id: str, mode: Mode, now: datetime) -> None:
-    """Write down that the programs were read."""
-    connection.execute(_only(update(connections), account_id, mode).values(refreshed_at=to_milliseconds(now)))
+def note_refreshed(connection: Connection, account_id: str, mode: Mode, notes: Sequence[str], now: datetime) -> None:
+    """Write down that the programs were read, and what of them could not be."""
+    values = {"refreshed_at": to_milliseconds(now), "notes": to_json(list(notes)) if notes else None}
+    connection.execute(_only(update(connections), account_id, mode).values(values))
 
 
 def reseal_all(connection: Connection, vault: Vault) -> int:

@@ -15,7 +15,7 @@ from app.actions import (
     update_pass,
     update_points,
 )
-from app.actions.action import Action
+from app.operations.action import Action
 
 ACTIONS: tuple[Action, ...] = (
     create_pass.ACTION,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from marshmallow import fields as ma
 
 from app.actions import inputs
-from app.actions.action import Action, Case
 from app.actions.rules import refuse_revoked, refuse_unknown_tier
 from app.answer import ActionAnswer, said
+from app.effects import ChangeTier
 from app.errors import NotApplicable
-from app.events.types import TIER_CHANGED
-from app.model import Change
+from app.operations.action import Action, Case, Decision
 from app.schema import Identifier
 
 
@@ -31,15 +28,13 @@ class ChangeTierAnswer(ActionAnswer):
     )
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide the tier. The same tier again is a success that changes nothing."""
     refuse_revoked(case.subject)
     tier_id, before = case.data["tier_id"], case.subject.tier_id
     refuse_unknown_tier(case.program, tier_id)
-    if tier_id == before:
-        return Change(case.subject, case.subject, None, {"tier_before": before})
-    changed = replace(case.subject, tier_id=tier_id, updated_at=case.now)
-    return Change(case.subject, changed, TIER_CHANGED, {"tier_before": before})
+    effects = () if tier_id == before else (ChangeTier(tier_id=tier_id),)
+    return Decision(effects, {"tier_before": before})
 
 
 ACTION = Action(

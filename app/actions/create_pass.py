@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields as ma
 
 from app import identifiers
 from app.actions import inputs
-from app.actions.action import Action, Case
-from app.actions.rules import HOLDER_FIELDS, check_custom_fields, refuse_kind, refuse_unknown_tier, take_over
+from app.actions.rules import check_custom_fields, refuse_kind, refuse_unknown_tier, updates
 from app.answer import ActionAnswer, said
+from app.effects import Issue
 from app.errors import Duplicate, NotApplicable
-from app.events.types import PASS_CREATED, PASS_UPDATED
-from app.model import Change, Kind, Pass
+from app.model import HOLDER_FIELDS, Kind, Pass
+from app.operations.action import Action, Case, Decision
+from app.refusals import exists_already
 from app.schema import Choice, Email, Identifier, Number, Text
 
 
@@ -60,7 +60,7 @@ class CreatePassAnswer(ActionAnswer):
     )
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide what the new pass looks like, or what happens to the one that is there."""
     if case.found is not None:
         return _existing(case, case.found)
@@ -70,39 +70,29 @@ def decide(case: Case) -> Change:
     if "points" in data:
         refuse_kind(case, allowed=(Kind.MEMBERSHIP,), sentence="Only memberships have points; leave them out.")
     check_custom_fields(program, data.get("fields", {}), complete=True)
-    holder: dict[str, Any] = {name: data.get(name) for name in HOLDER_FIELDS}
-    new = Pass(
-        id=identifiers.new_id(identifiers.PASS),
-        account_id=program.account_id,
-        mode=program.mode,
-        issuer=program.issuer,
-        program_id=program.id,
-        tier_id=tier_id,
+    new = Issue(
+        pass_id=identifiers.new_id(identifiers.PASS),
         link_token=identifiers.new_link_token(),
-        created_at=case.now,
-        updated_at=case.now,
+        tier_id=tier_id,
         external_id=data.get("external_id"),
-        points=data.get("points", Decimal(0)) if program.kind is Kind.MEMBERSHIP else None,
-        fields={name: text for name, text in data.get("fields", {}).items() if text is not None},
+        points=data.get("points"),
+        holder={name: data[name] for name in HOLDER_FIELDS if name in data},
+        fields=data.get("fields", {}),
         expires_at=data.get("expires_at"),
-        **holder,
+        gives_expiry="expires_at" in data,
+        if_exists=data["if_exists"],
     )
-    return Change(None, new, PASS_CREATED, {"created": True, "changed": []})
+    return Decision((new,))
 
 
-def _existing(case: Case, found: Pass) -> Change:
+def _existing(case: Case, found: Pass) -> Decision:
+    nothing: Mapping[str, Any] = {"created": False, "changed": []}
     match case.data["if_exists"]:
         case "error":
-            raise Duplicate(
-                f"A pass with the external ID '{found.external_id}' exists already in this program: {found.id}.",
-                extra={"pass_id": found.id},
-            )
+            raise exists_already(found)
         case "update":
-            after, changed = take_over(found, case.program, case.data)
-            if changed:
-                after = replace(after, updated_at=case.now)
-                return Change(found, after, PASS_UPDATED, {"created": False, "changed": changed})
-    return Change(found, found, None, {"created": False, "changed": []})
+            return Decision(updates(found, case.program, case.data), nothing)
+    return Decision((), nothing)
 
 
 ACTION = Action(

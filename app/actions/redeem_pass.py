@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from marshmallow import fields as ma
 
 from app.actions import inputs
-from app.actions.action import Action, Case
 from app.actions.rules import refuse_kind, refuse_revoked
-from app.answer import ActionAnswer, number, said
+from app.answer import ActionAnswer, said
 from app.clock import to_text
+from app.effects import Redeem
 from app.errors import AlreadyRedeemed, NotApplicable
-from app.events.types import PASS_REDEEMED
-from app.model import Change, Kind, Status
+from app.model import Kind, Status
+from app.operations.action import Action, Case, Decision
+from app.refusals import already_redeemed
 from app.schema import Number, Text
 
 
@@ -36,28 +35,20 @@ class RedeemPassAnswer(ActionAnswer):
     amount = ma.Float(required=True, allow_none=True, metadata=said("Amount", "Value of the sale.", 49.9))
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide whether the pass can be redeemed now."""
     subject = case.subject
     refuse_kind(case, allowed=(Kind.COUPON, Kind.EVENT_TICKET), sentence="Only coupons and event tickets are redeemed.")
     refuse_revoked(subject)
     if subject.redeemed_at is not None:
-        when = to_text(subject.redeemed_at)
-        raise AlreadyRedeemed(
-            f"This {case.program.kind.words} was redeemed on {when}. It cannot be redeemed again.",
-            extra={"redeemed_at": when},
-        )
+        raise already_redeemed(case.program.kind, subject.redeemed_at)
     if subject.status(case.now) is Status.EXPIRED and subject.expires_at is not None:
         raise NotApplicable(
             f"This {case.program.kind.words} expired on {to_text(subject.expires_at)}. "
             "Reinstate it with a new expiry first if it shall still count."
         )
-    details = {
-        "redeemed_at": to_text(case.now),
-        "reference": case.data.get("reference"),
-        "amount": number(case.data.get("amount")),
-    }
-    return Change(subject, replace(subject, redeemed_at=case.now, updated_at=case.now), PASS_REDEEMED, details)
+    redeem = Redeem(at=case.now, reference=case.data.get("reference"), amount=case.data.get("amount"))
+    return Decision((redeem,))
 
 
 ACTION = Action(

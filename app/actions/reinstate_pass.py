@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.actions import inputs
-from app.actions.action import Action, Case
 from app.actions.rules import refuse_deleted
 from app.answer import ActionAnswer
 from app.clock import to_text
+from app.effects import Reinstate
 from app.errors import FieldError, NotApplicable, ValidationFailed
-from app.events.types import PASS_REINSTATED
-from app.model import Change, Pass, Status
+from app.model import Pass, Status
+from app.operations.action import Action, Case, Decision
 
 
 class ReinstatePassInput(inputs.ForPass):
@@ -22,20 +22,20 @@ class ReinstatePassInput(inputs.ForPass):
     expires_at = inputs.expires_at(null=True)
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide whether the pass becomes valid again. One that is valid already is left as it is."""
     subject = case.subject
     refuse_deleted(subject)
     if subject.status(case.now) is Status.REDEEMED:
         raise NotApplicable(f"This {case.program.kind.words} was redeemed. Create a new one instead.")
-    restored = replace(subject, revoked_at=None)
-    if restored.status(case.now) is Status.EXPIRED:
-        restored = replace(restored, expires_at=_new_expiry(case, subject))
+    expires_at = subject.expires_at
+    if replace(subject, revoked_at=None).status(case.now) is Status.EXPIRED:
+        expires_at = _new_expiry(case, subject)
     elif "expires_at" in case.data and subject.revoked_at is not None:
-        restored = replace(restored, expires_at=_future(case))
-    if restored == subject:
-        return Change(subject, subject, None)
-    return Change(subject, replace(restored, updated_at=case.now), PASS_REINSTATED)
+        expires_at = _future(case)
+    if subject.revoked_at is None and expires_at == subject.expires_at:
+        return Decision()
+    return Decision((Reinstate(expires_at=expires_at),))
 
 
 def _new_expiry(case: Case, subject: Pass) -> datetime | None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.actions import inputs
-from app.actions.action import Action, Case
 from app.answer import ActionAnswer
-from app.events.types import PASS_REVOKED
-from app.model import Change
+from app.effects import Revoke
+from app.operations.action import Action, Case, Decision
 from app.schema import Flag
 
 
@@ -25,25 +22,12 @@ class RevokePassInput(inputs.ForPass):
     )
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide what there is left to revoke. What is revoked already is a success that changes nothing."""
-    subject = case.subject
-    if case.data["permanent"] and subject.deleted_at is None:
-        erased = replace(
-            subject,
-            email=None,
-            first_name=None,
-            last_name=None,
-            phone=None,
-            fields={},
-            revoked_at=subject.revoked_at or case.now,
-            deleted_at=case.now,
-            updated_at=case.now,
-        )
-        return Change(subject, erased, PASS_REVOKED)
-    if subject.revoked_at is not None:
-        return Change(subject, subject, None)
-    return Change(subject, replace(subject, revoked_at=case.now, updated_at=case.now), PASS_REVOKED)
+    subject, permanent = case.subject, case.data["permanent"]
+    if subject.deleted_at is not None or (subject.revoked_at is not None and not permanent):
+        return Decision()
+    return Decision((Revoke(at=case.now, permanent=permanent),))
 
 
 ACTION = Action(

@@ -1,21 +1,21 @@
-"""Rules that several actions share: which state a pass must be in, and how holder data is taken over."""
+"""Rules that several actions share: the state a pass must be in, and what an update changes of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from app.actions.action import Case
 from app.clock import to_text
+from app.effects import Effect, SetExpiry, UpdateHolder
 from app.errors import FieldError, NotApplicable, ValidationFailed
-from app.model import CustomField, FieldType, Kind, Pass, Program
+from app.model import HOLDER_FIELDS, CustomField, FieldType, Kind, Pass, Program
+from app.operations.action import Case
+from app.refusals import permanently_revoked
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-HOLDER_FIELDS = ("email", "first_name", "last_name", "phone")
 
 
 def refuse_deleted(subject: Pass) -> None:
@@ -25,9 +25,7 @@ def refuse_deleted(subject: Pass) -> None:
         NotApplicable: it was.
     """
     if subject.deleted_at is not None:
-        raise NotApplicable(
-            f"This pass was permanently revoked on {to_text(subject.deleted_at)}. Create a new pass instead."
-        )
+        raise permanently_revoked(subject.deleted_at)
 
 
 def refuse_revoked(subject: Pass) -> None:
@@ -109,22 +107,21 @@ def _is_date(text: str) -> bool:
     return _DATE.fullmatch(text) is not None
 
 
-def take_over(subject: Pass, program: Program, data: Mapping[str, Any]) -> tuple[Pass, list[str]]:
-    """Write what `data` says of holder, custom fields and expiry onto the pass.
+def updates(subject: Pass, program: Program, data: Mapping[str, Any]) -> tuple[Effect, ...]:
+    """Return what `data` changes of holder, custom fields and expiry; nothing where it says what is there already.
 
     A value of None clears, an absent one leaves alone. Custom fields are merged one by one.
 
-    Returns:
-        The pass as it shall be (the same object when nothing differs) and the names of what changed.
+    Raises:
+        ValidationFailed: a custom field is unknown or of the wrong type.
     """
     texts: Mapping[str, str | None] = data.get("fields", {})
     check_custom_fields(program, texts, complete=False)
-    wanted: dict[str, Any] = {name: data[name] for name in (*HOLDER_FIELDS, "expires_at") if name in data}
-    wanted = {name: value for name, value in wanted.items() if getattr(subject, name) != value}
-    changed = list(wanted)
-    merged = {name: text for name, text in {**subject.fields, **texts}.items() if text is not None}
-    if merged != subject.fields:
-        names = {*merged, *subject.fields}
-        changed += sorted(f"fields.{name}" for name in names if merged.get(name) != subject.fields.get(name))
-        wanted["fields"] = merged
-    return (replace(subject, **wanted), changed) if changed else (subject, [])
+    holder = {name: data[name] for name in HOLDER_FIELDS if name in data and data[name] != getattr(subject, name)}
+    fields = {name: text for name, text in texts.items() if text != subject.fields.get(name)}
+    effects: list[Effect] = []
+    if holder or fields:
+        effects.append(UpdateHolder(holder=holder, fields=fields))
+    if "expires_at" in data and data["expires_at"] != subject.expires_at:
+        effects.append(SetExpiry(expires_at=data["expires_at"]))
+    return tuple(effects)

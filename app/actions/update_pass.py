@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from marshmallow import fields as ma
 
 from app.actions import inputs
-from app.actions.action import Action, Case
-from app.actions.rules import refuse_deleted, take_over
+from app.actions.rules import refuse_deleted, updates
 from app.answer import ActionAnswer, said
 from app.errors import NotApplicable
-from app.events.types import PASS_UPDATED
-from app.model import Change
+from app.operations.action import Action, Case, Decision
 from app.schema import Email
 
 
@@ -52,16 +49,13 @@ class UpdatePassAnswer(ActionAnswer):
     )
 
 
-def decide(case: Case) -> Change:
+def decide(case: Case) -> Decision:
     """Decide what differs from what is there."""
     refuse_deleted(case.subject)
     data = case.data
     if "pass_id" not in data and "external_id" not in data:
         data = {name: value for name, value in data.items() if name != "email"}
-    after, changed = take_over(case.subject, case.program, data)
-    if not changed:
-        return Change(case.subject, case.subject, None, {"changed": []})
-    return Change(case.subject, replace(after, updated_at=case.now), PASS_UPDATED, {"changed": changed})
+    return Decision(updates(case.subject, case.program, data), {"changed": []})
 
 
 ACTION = Action(

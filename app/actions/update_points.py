@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, ClassVar
 
@@ -11,12 +10,13 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow import fields as ma
 
 from app.actions import inputs
-from app.actions.action import Action, Case
 from app.actions.rules import refuse_kind, refuse_revoked
 from app.answer import ActionAnswer, number, said
+from app.effects import AddPoints, SetPoints
 from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
-from app.events.types import POINTS_CHANGED
-from app.model import POINTS_MAX, Change, Kind
+from app.model import POINTS_MAX, Kind
+from app.operations.action import Action, Case, Decision
+from app.refusals import not_enough_points
 from app.schema import Choice, Flag, Number
 
 
@@ -74,40 +74,34 @@ class UpdatePointsAnswer(ActionAnswer):
     )
 
 
-def decide(case: Case) -> Change:
-    """Decide the new balance."""
+def decide(case: Case) -> Decision:
+    """Decide what is added to the balance, or what it is set to."""
     refuse_kind(case, allowed=(Kind.MEMBERSHIP,), sentence="Only memberships have points.")
     refuse_revoked(case.subject)
     before = case.subject.points or Decimal(0)
-    after = _balance(before, case.data["change"], _points(case.data))
-    if after < 0 and after < before and not case.data["allow_negative"]:
-        raise InsufficientPoints(
-            f"The pass has {number(before)} points, {number(before - after)} cannot be subtracted. "
-            "Send allow_negative: true if a negative balance is meant."
-        )
+    effect = _effect(case.data, _points(case.data))
+    after = effect.on(case.subject, case.now).points or Decimal(0)
+    if isinstance(effect, AddPoints) and effect.floor is not None and after < min(effect.floor, before):
+        raise not_enough_points(before, before - after)
     if abs(after) > POINTS_MAX:
         raise ValidationFailed(errors=[FieldError("points", f"The balance would be beyond {POINTS_MAX}.")])
-    details = {"points_before": number(before), "points_change": number(after - before)}
-    if after == before:
-        return Change(case.subject, case.subject, None, details)
-    changed = replace(case.subject, points=after, updated_at=case.now)
-    return Change(case.subject, changed, POINTS_CHANGED, details)
+    return Decision(() if after == before else (effect,), {"points_before": number(before), "points_change": 0})
+
+
+def _effect(data: Mapping[str, Any], points: Decimal) -> AddPoints | SetPoints:
+    match data["change"]:
+        case "add":
+            return AddPoints(points=points)
+        case "subtract":
+            return AddPoints(points=-points, floor=None if data["allow_negative"] else Decimal(0))
+        case _:
+            return SetPoints(points=points)
 
 
 def _points(data: Mapping[str, Any]) -> Decimal:
     if "points" in data:
         return Decimal(data["points"])
     return Decimal(data["amount"] * data["points_per_unit"]).to_integral_value(ROUND_DOWN)
-
-
-def _balance(before: Decimal, change: str, points: Decimal) -> Decimal:
-    match change:
-        case "add":
-            return before + points
-        case "subtract":
-            return before - points
-        case _:
-            return points
 
 
 ACTION = Action(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from flask import Response
 from marshmallow import fields
 
-from app import upstream
 from app.accounts.keys import Caller
 from app.answer import said
 from app.api.blueprint import Blueprint, json_answer
-from app.issuers.builtin import BuiltinIssuer
-from app.model import Mode
+from app.model import BUILTIN, Mode
 from app.schema import Base
 from app.service import current_service
+from app.sync import connections
 
 
 class MeAnswer(Base):
@@ -66,5 +65,5 @@ def blueprints() -> list[Blueprint]:
 
 
 def _issuer(caller: Caller) -> str:
-    connection = upstream.find(current_service(), caller.account_id, caller.mode)
-    return connection.issuer if connection is not None else BuiltinIssuer.name
+    connection = connections.find(current_service(), caller.account_id, caller.mode)
+    return connection.issuer if connection is not None else BUILTIN

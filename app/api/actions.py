@@ -12,13 +12,13 @@ from flask import Response, g, request
 from app import errors, logs
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
-from app.actions.action import Action
-from app.actions.operation import run
-from app.actions.request import Answer, Request, fingerprint_of
 from app.answer import example
 from app.api import problems
 from app.api.blueprint import Blueprint, json_answer, read_idempotency_key
 from app.errors import PassrailError
+from app.operations.action import Action
+from app.operations.record import Answer, Request, fingerprint_of
+from app.operations.runner import run
 from app.schema import Base
 from app.service import current_service
 
@@ -65,7 +65,7 @@ def _add_action(blueprint: Blueprint, action: Action) -> None:
 
 
 def _run(caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None) -> Answer:
-    return run(Request(current_service(), caller, action, body, data, key, fingerprint_of(body)))
+    return run(Request(current_service(), caller, action, data, key, fingerprint_of(body)))
 
 
 class BatchInput(Base):

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from app import identifiers
 from app.accounts.keys import Caller
-from app.actions.lookup import find_program
 from app.api import hook_schemas as say
 from app.api.blueprint import Blueprint, json_answer
 from app.api.event_types import sample_of
@@ -21,6 +20,7 @@ from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import EVERYTHING, Hook, HookStatus
 from app.events.targets import InvalidTarget, allowed_hosts, check_public, read_target
 from app.events.types import DESCRIPTIONS
+from app.operations.lookup import find_program
 from app.service import current_service
 from app.store.engine import post_after_commit
 from app.store.values import to_json

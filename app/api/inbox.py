@@ -12,7 +12,7 @@ from app.errors import NotFound, PayloadTooLarge
 from app.service import current_service
 from app.store import inbox
 from app.store.engine import post_after_commit
-from app.upstream import INBOX_PATH
+from app.sync.subscriptions import WEBHOOK_PATH
 
 MAX_BYTES = 256 * 1024
 METHODS = ("POST", "PUT", "DELETE")
@@ -21,11 +21,11 @@ METHODS = ("POST", "PUT", "DELETE")
 def init_app(app: Flask) -> None:
     """Add the route. It is not part of the described API: nobody but the issuer calls it."""
     blueprint = Blueprint("inbox", __name__)
-    blueprint.add_url_rule(f"{INBOX_PATH}<token>", view_func=receive, methods=METHODS)
+    blueprint.add_url_rule(f"{WEBHOOK_PATH}<issuer>/<token>", view_func=receive, methods=METHODS)
     app.register_blueprint(blueprint)
 
 
-def receive(token: str) -> Response:
+def receive(issuer: str, token: str) -> Response:
     """Keep what came and answer 204.
 
     Raises:

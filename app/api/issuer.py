@@ -2,93 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Response
-from marshmallow import ValidationError, validates_schema
 from marshmallow import fields as ma
 
-from app import errors, upstream
+from app import errors
 from app.accounts.connections import IssuerConnection
 from app.accounts.keys import Caller
 from app.answer import said
 from app.api.blueprint import Blueprint, json_answer
 from app.clock import to_text
+from app.issuers.passkit.form import ConnectForm
 from app.model import Mode
-from app.schema import Base, Choice, Text
+from app.schema import Base
 from app.service import current_service
 from app.store import programs
-
-SECRET_MAX = 4000
-ADDRESS_PATTERN = r"https://api\.([a-z]{1,10}[0-9]{1,3})\.passkit\.io/?"
-PASSKIT_ADDRESS = re.compile(ADDRESS_PATTERN)
-
-
-class Address(Text):
-    """An address of PassKit's own: with any other, everybody could have this service call any host."""
-
-    def json_schema(self) -> dict[str, Any]:
-        return {**super().json_schema(), "pattern": f"^{ADDRESS_PATTERN}$"}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if not PASSKIT_ADDRESS.fullmatch(text):
-            raise ValidationError("Give it as PassKit shows it, such as https://api.pub1.passkit.io.")
-        return text
-
-
-class IssuerInput(Base):
-    """What connects an account to an issuer elsewhere."""
-
-    json_schema_extra: ClassVar[dict[str, Any]] = {
-        "allOf": [
-            {"oneOf": [{"required": ["region"]}, {"required": ["base_url"]}]},
-            {
-                "oneOf": [
-                    {"required": ["api_key", "api_secret"], "not": {"required": ["long_lived_token"]}},
-                    {
-                        "required": ["long_lived_token"],
-                        "not": {"anyOf": [{"required": ["api_key"]}, {"required": ["api_secret"]}]},
-                    },
-                ]
-            },
-        ]
-    }
-
-    issuer = Choice("Issuer", "Where the passes shall live.", choices=("passkit",), required=True, example="passkit")
-    region = Choice(
-        "Region",
-        "PassKit's region of the account: pub1 is the EU, pub2 the USA. It stands in the address of the portal's API "
-        "settings.",
-        choices=("pub1", "pub2"),
-        example="pub1",
-    )
-    base_url = Address(
-        "REST Prefix",
-        "Instead of the region: the address that PassKit's Developer Tools show, such as https://api.pub1.passkit.io.",
-        max_length=100,
-    )
-    api_key = Text("API Key", "From app.passkit.com, Developer Tools, REST credentials.", max_length=200, example="key")
-    api_secret = Text("API Secret", "Belongs to the API key.", max_length=SECRET_MAX, example="secret")
-    long_lived_token = Text(
-        "Long-Lived Token", "Instead of key and secret; PassKit advises against it.", max_length=SECRET_MAX
-    )
-
-    @validates_schema
-    def region_or_address(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """One of the two says where to call."""
-        if ("region" in data) == ("base_url" in data):
-            raise ValidationError({"region": ["Give either region or base_url."]})
-
-    @validates_schema
-    def key_or_token(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        """Key and secret, or the token: never both, never neither."""
-        if ("api_key" in data) != ("api_secret" in data):
-            raise ValidationError({"api_secret": ["Give the API key together with its secret."]})
-        if ("api_key" in data) == ("long_lived_token" in data):
-            raise ValidationError({"api_key": ["Give either api_key with api_secret, or long_lived_token."]})
+from app.sync import connections
+from app.sync.connecting import connect, forget
 
 
 class IssuerAnswer(Base):
@@ -129,7 +60,7 @@ class IssuerAnswer(Base):
     )
 
 
-ISSUER_INPUT, ISSUER = IssuerInput(), IssuerAnswer()
+ISSUER_INPUT, ISSUER = ConnectForm(), IssuerAnswer()
 EXAMPLE = {name: field.metadata.get("examples", [None])[0] for name, field in ISSUER.fields.items()}
 INPUT_EXAMPLE = {"issuer": "passkit", "region": "pub1", "api_key": "key", "api_secret": "secret"}
 
@@ -147,7 +78,7 @@ def blueprints() -> list[Blueprint]:
     )
     @blueprint.answers(ISSUER, EXAMPLE, description="The issuer.")
     def get_issuer(caller: Caller) -> Response:
-        return json_answer(_show(caller, upstream.find(current_service(), caller.account_id, caller.mode)))
+        return json_answer(_show(caller, connections.find(current_service(), caller.account_id, caller.mode)))
 
     @blueprint.route("", methods=["PUT"])
     @blueprint.requires("write")
@@ -167,7 +98,9 @@ def blueprints() -> list[Blueprint]:
         errors.OutcomeUnknown,
     )
     def connect_issuer(caller: Caller, data: dict[str, Any]) -> Response:
-        made = upstream.connect(current_service(), caller.account_id, caller.mode, _target(data))
+        service = current_service()
+        kind = service.remote_kinds[data["issuer"]]
+        made = connect(service, caller.account_id, caller.mode, kind.name, kind.target(data))
         return json_answer(_show(caller, made))
 
     @blueprint.route("", methods=["DELETE"])
@@ -180,25 +113,10 @@ def blueprints() -> list[Blueprint]:
     )
     @blueprint.answers(ISSUER, {**EXAMPLE, "issuer": "builtin"}, description="The issuer from now on.")
     def forget_issuer(caller: Caller) -> Response:
-        upstream.forget(current_service(), caller.account_id, caller.mode)
+        forget(current_service(), caller.account_id, caller.mode)
         return json_answer(_show(caller, None))
 
     return [blueprint]
-
-
-def _target(data: Mapping[str, Any]) -> upstream.Target:
-    if "region" in data:
-        return upstream.Target(data["region"], _secrets(data))
-    address = PASSKIT_ADDRESS.fullmatch(data["base_url"])
-    assert address is not None
-    region = address[1]
-    return upstream.Target(region, _secrets(data), f"https://api.{region}.passkit.io", f"https://{region}.pskt.io")
-
-
-def _secrets(data: Mapping[str, Any]) -> dict[str, str]:
-    if "long_lived_token" in data:
-        return {"long_lived_token": data["long_lived_token"]}
-    return {"api_key": data["api_key"], "secret": data["api_secret"]}
 
 
 def _show(caller: Caller, one: IssuerConnection | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from flask import Response
 from sqlalchemy import Connection
 
 from app.accounts.keys import Caller
-from app.actions.elsewhere import seek
 from app.answer import PassAnswer, describe, example
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
@@ -20,6 +19,7 @@ from app.schema import Choice, Email, Identifier, Instant, Text
 from app.service import current_service
 from app.store import pass_lists, passes
 from app.store.passes import Found
+from app.sync.refresh import seek
 
 
 class PassQuery(PageQuery):
@@ -73,7 +73,7 @@ def blueprints() -> list[Blueprint]:
         service = current_service()
         with service.store.read() as connection:
             found, program = find_pass(connection, caller, pass_id)
-        public_url = service.settings.public_url
+        public_url = service.public_url
         return json_answer(describe(found, program, now=service.clock(), public_url=public_url))
 
     @blueprint.route("/<id:pass_id>/history", parameters=[PASS_ID])
@@ -138,7 +138,7 @@ def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) ->
         )
     if not found and not has_looked and _names_one(query) and seek(service, caller, query):
         return _list(caller, query, has_looked=True)
-    public_url = service.settings.public_url
+    public_url = service.public_url
     return page_of(
         found,
         query["limit"],

@@ -7,9 +7,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.exc import IntegrityError
 
-from app import upstream
 from app.accounts.keys import Caller
-from app.actions.lookup import find_program
 from app.api.blueprint import Blueprint, json_answer
 from app.api.paging import page_of
 from app.api.program_schemas import (
@@ -35,11 +33,13 @@ from app.errors import (
     UpstreamRejected,
     UpstreamUnavailable,
 )
-from app.issuers.builtin import BuiltinIssuer
 from app.issuers.builtin import programs as builtin_programs
-from app.model import Kind, Program
+from app.model import BUILTIN, Kind, Program
+from app.operations.lookup import find_program
 from app.service import current_service
 from app.store import programs
+from app.sync import connections
+from app.sync.programs import refresh_programs
 
 # A connected account's programs are read from PassKit now and then.
 UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
@@ -124,7 +124,7 @@ def _add_collection(blueprint: Blueprint) -> None:
     @blueprint.raises(Duplicate, NotApplicable)
     def create_program(caller: Caller, data: dict[str, Any]) -> Response:
         service = current_service()
-        upstream.refuse_own_programs(service, caller.account_id, caller.mode)
+        connections.refuse_own_programs(service, caller.account_id, caller.mode)
         try:
             with service.store.write() as connection:
                 program = builtin_programs.create_program(
@@ -159,8 +159,8 @@ def _add_single(blueprint: Blueprint) -> None:
         try:
             with service.store.write() as connection:
                 program = find_program(connection, caller, program_id)
-                if program.issuer != BuiltinIssuer.name:
-                    raise NotApplicable("This program lives at PassKit. Change it in PassKit's portal.")
+                if program.issuer != BUILTIN:
+                    raise NotApplicable("This program lives at a remote issuer. Change it there.")
                 changed = builtin_programs.change_program(connection, program, data, service.clock())
         except IntegrityError:
             raise Duplicate(f"There is a program named '{data['name']}' already. Choose another name.") from None
@@ -196,8 +196,8 @@ def _add_parts(blueprint: Blueprint) -> None:
 def _refresh(caller: Caller) -> None:
     """Look at PassKit where the account is connected to it."""
     service = current_service()
-    if (one := upstream.find(service, caller.account_id, caller.mode)) is not None:
-        upstream.refresh_programs(service, one)
+    if (one := connections.find(service, caller.account_id, caller.mode)) is not None:
+        refresh_programs(service, one)
 
 
 def _get(caller: Caller, program_id: str) -> Program:

@@ -90,10 +90,10 @@ def _write(connection: Connection, row: dict[str, str | None], now: datetime) ->
             deliveries.add(connection, hook_id, event_id, str(row["type"]), now)
 
 
-def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str | None, str]]:
-    """Return ID, operation ID and data of every event of a pass."""
-    query = select(events.c.id, events.c.operation_id, events.c.data).where(events.c.pass_id == pass_id)
-    return [(event_id, operation_id, data) for event_id, operation_id, data in connection.execute(query)]
+def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
+    """Return ID and data of every event of a pass."""
+    query = select(events.c.id, events.c.data).where(events.c.pass_id == pass_id)
+    return [(event_id, data) for event_id, data in connection.execute(query)]
 
 
 def rewrite(connection: Connection, event_id: str, data: str) -> None:

@@ -1,24 +1,19 @@
 """Where passes live.
 
-An issuer makes a decided change true in the place where the pass really is. `issuer_for` says which issuer a
-request goes to.
+The built-in issuer is our own database. Remote issuers are registered here: one folder and one line each.
 """
 
 from __future__ import annotations
 
-from app.issuers.builtin import BuiltinIssuer
-from app.issuers.protocol import ExistsAlready, Issuer
-from app.issuers.simulated import OUTCOMES, SimulatedIssuer
-from app.model import Mode
+from collections.abc import Mapping
 
-_BUILTIN = BuiltinIssuer()
-
-
-def issuer_for(mode: Mode, external_id: str | None) -> Issuer:
-    """Return the issuer of a request: the built-in one, or in test mode the one a magic external ID asks for."""
-    if mode is Mode.TEST and external_id in OUTCOMES:
-        return SimulatedIssuer(external_id)
-    return _BUILTIN
+from app.clock import Clock
+from app.issuers import passkit
+from app.issuers.protocol import RemoteKind
+from app.settings import Settings
 
 
-__all__ = ["ExistsAlready", "Issuer", "issuer_for"]
+def make_remote_kinds(settings: Settings, clock: Clock) -> Mapping[str, RemoteKind]:
+    """Make what a process needs of each kind of remote issuer, by its name."""
+    kinds: tuple[RemoteKind, ...] = (passkit.PassKit(settings, clock),)
+    return {kind.name: kind for kind in kinds}

@@ -1,15 +1,18 @@
 """Test mode's issuer of forced outcomes.
 
 A caller who names one of the magic external IDs in test mode meets the outcome it stands for, so that a Zap, a
-scenario or a script can be tried against every failure. Apart from that it is the built-in issuer.
+scenario or a script can be tried against every failure. The passes themselves live in our database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from app.effects import Effect
 from app.errors import OutcomeUnknown, PassrailError, RateLimited, UpstreamRejected, UpstreamUnavailable
-from app.model import Change, Mode
+from app.issuers.protocol import Done, Outcome, Refused, Settled, Step, Unclear
+from app.model import Mode
 
 TIMEOUT = "simulate_timeout"
 OUTCOMES: dict[str, Callable[[], PassrailError]] = {
@@ -28,22 +31,31 @@ OUTCOMES: dict[str, Callable[[], PassrailError]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class SimulatedIssuer:
-    """Fails every first try in one way. After a simulated timeout it turns out that the work was done."""
+    """Fails every first try in one way. After a simulated time-out it turns out that the work was done."""
 
-    name = "builtin"
-    is_local = False
+    external_id: str
 
-    def __init__(self, external_id: str) -> None:
-        self._outcome = OUTCOMES[external_id]
+    def _fail(self, effect: Effect, step: Step) -> Outcome:
+        error = OUTCOMES[self.external_id]()
+        return Unclear(error) if self.external_id == TIMEOUT else Refused(error)
 
-    def apply(self, change: Change, operation_id: str) -> None:
-        """Raise the outcome this issuer stands for."""
-        raise self._outcome()
+    issue = update_holder = add_points = set_points = change_tier = _fail
+    redeem = revoke = reinstate = set_expiry = _fail
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
-        """Only a timeout leaves something to find out, and it always turns out well."""
-        return True
+    def settled(self, effect: Effect, step: Step) -> Settled:
+        """Only a time-out leaves something to find out: nothing at the first look, and at the next that it was done."""
+        if step.looks == 0:
+            return Unclear(OUTCOMES[self.external_id]())
+        return Done(step.subject, effect.on(step.subject, step.now))
+
+
+def simulated_issuer(mode: Mode, external_id: str | None) -> SimulatedIssuer | None:
+    """Return the issuer that a magic external ID asks for, None where it is none or not test mode."""
+    if mode is not Mode.TEST or external_id is None or external_id not in OUTCOMES:
+        return None
+    return SimulatedIssuer(external_id)
 
 
 def refusal_without_pass(mode: Mode, external_id: str | None) -> PassrailError | None:

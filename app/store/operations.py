@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from app.model import Mode
 from app.store.statement import Statement, save_changed
-from app.store.tables import operations
+from app.store.tables import OPEN, operations, passes
 from app.store.values import from_milliseconds, instant, to_milliseconds
 
 PURGE_CHUNK = 1000
@@ -31,10 +31,14 @@ class OperationStatus(StrEnum):
 class Operation:
     """One request to do an action.
 
-    `answer` and `problem` are JSON text; at most one is there. `lease_until` is set while it runs: afterwards the
-    process that ran it is taken for dead; where the outcome is unknown it is the instant of the last try. `request`
-    is what was asked for, kept while an issuer elsewhere has not settled it. `idempotency_key` is None where the
-    caller gave none, or where a refusal that changed nothing set the key free again.
+    Attributes:
+        answer, problem: JSON text; at most one is there.
+        idempotency_key: None where the caller gave none, or where a refusal that changed nothing set it free again.
+        lease_until: set while it runs; when it has passed, the process that ran it is taken for dead.
+        request: what is to be made true at a remote issuer, kept while that is not settled (`operations/plan.py`).
+        tried_at: when the issuer was last sent something whose outcome is not known for certain.
+        look_at, looks: when an unknown outcome is looked into next, and how often that was done.
+        resolution: who settled an unknown outcome by hand, when and how; JSON text.
     """
 
     id: str
@@ -67,15 +71,19 @@ _BY_KEY = Statement(
     )
 )
 _INSERT = Statement(insert(operations))
-# Whoever's update finds the lease as it was seen has the operation; for everybody else it matches no row.
+# Whoever's update finds the row as it was seen has the operation; for everybody else it matches no row.
 _CLAIM = update(operations).where(
     operations.c.id == bindparam("operation_id"),
-    operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
-    or_(operations.c.lease_until.is_(None), operations.c.lease_until <= bindparam("now")),
+    or_(
+        operations.c.status == OperationStatus.UNKNOWN.value,
+        and_(operations.c.status == OperationStatus.FAILED.value, operations.c.idempotency_key.is_not(None)),
+        and_(
+            operations.c.status == OperationStatus.RUNNING.value,
+            or_(operations.c.lease_until.is_(None), operations.c.lease_until <= bindparam("now")),
+        ),
+    ),
 )
-
-
-_HOLD = Statement(
+_LOCK = Statement(
     update(operations)
     .where(
         operations.c.id == bindparam("operation_id"),
@@ -126,7 +134,10 @@ def save(connection: Connection, before: Operation, after: Operation) -> None:
 
 
 def claim(connection: Connection, operation_id: str, now: datetime, lease_until: datetime) -> bool:
-    """Take over an operation whose outcome is open and that nobody is working on. False: somebody is."""
+    """Take over an operation that nobody is working on and that is not settled. False: somebody is, or it is.
+
+    Not settled is one that is running with a lapsed lease, one of unknown outcome, and a failed one that keeps its key.
+    """
     values = {
         "operation_id": operation_id,
         "now": to_milliseconds(now),
@@ -136,62 +147,69 @@ def claim(connection: Connection, operation_id: str, now: datetime, lease_until:
     return connection.execute(_CLAIM, values).rowcount == 1
 
 
-def hold(connection: Connection, operation: Operation) -> bool:
+def lock_if_leased(connection: Connection, operation: Operation) -> bool:
     """Keep an operation to the end of the transaction. False: the lease ran out and somebody else has taken over."""
     values = {
         "operation_id": operation.id,
         "running": OperationStatus.RUNNING.value,
         "lease": to_milliseconds(operation.lease_until),
     }
-    return bool(_HOLD.run(connection, values).rowcount == 1)
+    return bool(_LOCK.run(connection, values).rowcount == 1)
 
 
-def rewrite_answer(connection: Connection, operation_id: str, change: Callable[[str], str]) -> None:
-    """Put a changed answer in the place of the stored one, where there still is one."""
-    answer = connection.execute(select(operations.c.answer).where(operations.c.id == operation_id)).scalar()
-    if answer is not None:
-        connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=change(answer)))
+def answers_of(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
+    """Return ID and stored answer of every operation on a pass that still has one."""
+    query = select(operations.c.id, operations.c.answer).where(
+        operations.c.pass_id == pass_id, operations.c.answer.is_not(None)
+    )
+    return [(operation_id, answer) for operation_id, answer in connection.execute(query)]
 
 
-def waiting(connection: Connection, now: datetime, since: datetime, limit: int) -> list[Operation]:
-    """Return operations without an outcome that nobody works on and that can be finished without their callers.
+def rewrite_answer(connection: Connection, operation_id: str, answer: str) -> None:
+    """Put another answer in the place of the stored one."""
+    connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=answer))
 
-    Args:
-        connection: to look with.
-        now: leases that end before have lapsed.
-        since: older operations are left to people.
-        limit: at most so many, oldest first.
+
+def due(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Return the IDs of operations without an outcome that are to be looked into now, oldest first.
+
+    They are those of unknown outcome whose time has come, and those whose process has died.
     """
+    moment = to_milliseconds(now)
     query = (
-        select(operations)
+        select(operations.c.id)
         .where(
-            operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
+            or_(
+                and_(operations.c.status == OperationStatus.UNKNOWN.value, operations.c.look_at <= moment),
+                and_(operations.c.status == OperationStatus.RUNNING.value, operations.c.lease_until <= moment),
+            ),
             operations.c.request.is_not(None),
-            or_(operations.c.lease_until.is_(None), operations.c.lease_until <= to_milliseconds(now)),
-            operations.c.created_at >= to_milliseconds(since),
         )
         .order_by(operations.c.id)
         .limit(limit)
     )
-    return [from_columns(row) for row in connection.execute(query)]
+    return [str(one) for one in connection.execute(query).scalars()]
+
+
+def get_any(connection: Connection, operation_id: str) -> Operation | None:
+    """Return the operation of this ID, whoever's it is: for the sweep and for operators."""
+    row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
+    return None if row is None else from_columns(row)
 
 
 def is_open_on(connection: Connection, pass_id: str) -> bool:
     """Tell whether an operation on the pass has no outcome yet."""
-    query = select(operations.c.id).where(
-        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
-        operations.c.pass_id == pass_id,
-    )
+    query = select(operations.c.id).where(OPEN, operations.c.pass_id == pass_id)
     return connection.execute(query.limit(1)).first() is not None
 
 
 def is_creating(connection: Connection, program_id: str) -> bool:
-    """Tell whether a pass of the program is being made elsewhere at this moment."""
-    query = select(operations.c.id).where(
-        operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
-        operations.c.action == "create-pass",
-        operations.c.program_id == program_id,
-    )
+    """Tell whether a pass of the program is being made at a remote issuer at this moment.
+
+    Such an operation names a pass that is not on record yet.
+    """
+    is_known = select(passes.c.id).where(passes.c.id == operations.c.pass_id).exists()
+    query = select(operations.c.id).where(OPEN, operations.c.program_id == program_id, ~is_known)
     return connection.execute(query.limit(1)).first() is not None
 
 

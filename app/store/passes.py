@@ -6,7 +6,7 @@ Every query names account and mode: a pass of somebody else is not found.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -44,6 +44,7 @@ _BY_EXTERNAL_ID = Statement(
     .order_by(passes.c.deleted_at)
     .limit(1)
 )
+_ISSUER_OF = Statement(select(passes.c.issuer).where(passes.c.id == bindparam("id"), _MINE))
 _BY_EMAIL = WITH_PROGRAM.where(
     passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
 ).order_by(passes.c.id)
@@ -94,6 +95,12 @@ def get_by_upstream_id(connection: Connection, program_id: str, upstream_id: str
     query = select(passes).where(passes.c.program_id == program_id, passes.c.upstream_id == upstream_id)
     row = connection.execute(query).first()
     return None if row is None else from_columns(row)
+
+
+def issuer_of(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> str | None:
+    """Return the name of the issuer that the pass lives at; None where the account has no such pass."""
+    row = _ISSUER_OF.first(connection, {"id": pass_id, "account_id": account_id, "mode": mode.value})
+    return None if row is None else str(row[0])
 
 
 def add(connection: Connection, new: Pass) -> None:
@@ -176,12 +183,6 @@ def from_columns(columns: Sequence[Any]) -> Pass:
         tier_points=tier_points,
         ticket=Ticket(**json.loads(ticket)) if ticket else None,
     )
-
-
-def from_row(row: Mapping[str, Any]) -> Pass:
-    """Make the value from what `to_row` made."""
-    *most, tier_points, ticket = row.values()
-    return from_columns((*most, None, None, tier_points, ticket))
 
 
 def to_row(value: Pass) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
 from app.store.statement import Statement
-from app.store.tables import passes, programs
+from app.store.tables import passes, programs, sinks
 from app.store.values import instant, to_json, to_milliseconds
 
 _BY_ID = Statement(
@@ -27,6 +27,12 @@ def get(connection: Connection, account_id: str, mode: Mode, program_id: str) ->
     """Return the program, or None where this account has none of that ID in that mode."""
     row = _BY_ID.first(connection, {"id": program_id, "account_id": account_id, "mode": mode.value})
     return None if row is None else from_columns(row)
+
+
+def issuer_of(connection: Connection, account_id: str, mode: Mode, program_id: str) -> str | None:
+    """Return the name of the issuer that the program's passes live at; None where the account has no such program."""
+    row = _BY_ID.first(connection, {"id": program_id, "account_id": account_id, "mode": mode.value})
+    return None if row is None else from_columns(row).issuer
 
 
 def get_by_name(connection: Connection, account_id: str, mode: Mode, name: str) -> Program | None:
@@ -50,8 +56,21 @@ def page(
     return [from_columns(tuple(row)) for row in connection.execute(query.order_by(programs.c.id.desc()).limit(limit))]
 
 
+def all_of(connection: Connection, account_id: str, mode: Mode) -> list[Program]:
+    """Return every program of the account in this mode."""
+    query = select(programs).where(programs.c.account_id == account_id, programs.c.mode == mode.value)
+    return [from_columns(tuple(row)) for row in connection.execute(query)]
+
+
+def remove_unless_used(connection: Connection, gone: Program) -> None:
+    """Delete a program that has no passes, and the subscriptions to its webhooks."""
+    if connection.execute(select(passes.c.id).where(passes.c.program_id == gone.id).limit(1)).first() is None:
+        connection.execute(delete(sinks).where(sinks.c.program_id == gone.id))
+        connection.execute(delete(programs).where(programs.c.id == gone.id))
+
+
 def drafts(connection: Connection, account_id: str, mode: Mode) -> list[str]:
-    """Return the names of the programs that an issuer elsewhere has as drafts, in their order."""
+    """Return the names of the programs that a remote issuer has as drafts, in their order."""
     query = select(programs).where(
         programs.c.account_id == account_id, programs.c.mode == mode.value, programs.c.upstream_id.is_not(None)
     )

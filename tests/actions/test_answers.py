@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.actions import ACTIONS
-from app.actions.action import Action
+from app.operations.action import Action
 from app.answer import PassAnswer, example
 from tests.actions.checks import done
 from tests.world import COUPON, MEMBERSHIP, World

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from app.actions.action import Case
+from app.operations.action import Case
 from app.actions.update_points import ACTION
 from app.answer import number
 from app.api.blueprint import read_json

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.actions import ACTIONS
-from app.actions.action import Action
+from app.operations.action import Action
 from tests.world import COUPON, MEMBERSHIP, World
 
 ADD = {"program_id": MEMBERSHIP, "external_id": "customer-501", "change": "add", "points": 25}

@@ -283,7 +283,7 @@ def test_every_type_has_a_sample_that_looks_like_the_real_thing(world: World) ->
     done(world, "reinstate-pass", member)
     courier(world, told(Outcome(410))).deliver_due(hook["id"])
     world.clock.advance(days=2)
-    from app.actions.expiring import tell_expired
+    from app.sync.expiry import tell_expired
 
     tell_expired(world.service)
     real = {event["type"]: event for event in world.events()}

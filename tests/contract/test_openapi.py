@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.actions import ACTIONS
-from app.actions.action import Action
+from app.operations.action import Action
 from app.answer import PassAnswer, describe
 from app.api.actions import BATCH_MAX
 from app.errors import catalogue

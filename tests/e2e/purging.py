@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection
 
-from app.actions.operation import purge
+from app.operations.purge import purge
 from app.service import make_service
 from app.settings import Settings
 from app.store import operations

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from app.actions.operation import purge
+from app.operations.purge import purge
 from app.clock import system_clock
 from app.store.tables import operations
 from app.store.values import to_milliseconds

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.actions import expiring
-from app.actions.expiring import tell_expired
+from app.sync.expiry import tell_expired
 from app.store import expiries
 from tests.actions.checks import done
 from tests.events.couriers import courier, told

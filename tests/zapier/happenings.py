@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 
 from app.accounts.accounts import find_account
-from app.actions.expiring import tell_expired
+from app.sync.expiry import tell_expired
 from app.answer import describe
 from app.demo import ACCOUNT
 from app.events import outbox

@@ -11,8 +11,7 @@ from sqlalchemy import Connection
 
 from app import identifiers
 from app.errors import Duplicate, FieldError, ValidationFailed
-from app.issuers.builtin import BuiltinIssuer
-from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
+from app.model import BUILTIN, Colors, CustomField, FieldType, Kind, Mode, Program, Tier
 from app.store import programs
 
 FIRST_TIER = "Standard"
@@ -32,7 +31,7 @@ def create_program(
         id=identifiers.new_id(identifiers.PROGRAM),
         account_id=account_id,
         mode=mode,
-        issuer=BuiltinIssuer.name,
+        issuer=BUILTIN,
         kind=Kind(data["kind"]),
         name=data["name"],
         tiers=_tiers(data.get("tiers") or [{"name": FIRST_TIER}], ()),

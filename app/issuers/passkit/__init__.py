@@ -16,3 +16,9 @@
 A module imports only from those below it. Which routes exist, and what PassKit does with them, is known from its
 published SDK ("documented" in docstrings) or from what other developers published ("field report").
 """
+
+from __future__ import annotations
+
+from app.issuers.passkit.kind import PassKit
+
+__all__ = ["PassKit"]

@@ -1,26 +1,28 @@
-"""What an action is: one verb that changes a pass, with its input, its words and its function."""
+"""What an action is: one verb that changes a pass, with its input, its words and its decision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from app.answer import PassAnswer
+from app.effects import Effect
 from app.errors import PassrailError
-from app.model import Change, Pass, Program
+from app.model import Pass, Program
 from app.schema import Base
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What an action's function decides on: the input, and the program and pass it is about.
+    """What an action decides on: the input, and the program and pass it is about.
 
-    `found` is None only for an action that `creates`, when there is no such pass yet.
+    `found` is None only for an action that `creates`, when there is no such pass yet. `now` is the instant that the
+    change is dated with: later than any change of the pass before.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)
     program: Program
     found: Pass | None
     now: datetime
@@ -33,10 +35,21 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What an action decided: effects to be made true, in this order; none where the pass is already as asked.
+
+    `details` is what the answer tells beside the pass where no effect tells it.
+    """
+
+    effects: tuple[Effect, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """A verb that changes a pass. Its route, documentation, idempotency and audit follow from this value.
 
-    `decide` is pure: it says what shall change or raises why not, and neither writes nor calls anything.
+    `decide` is pure: it says what shall become true or raises why not, and neither writes nor calls anything.
     `errors` are those it can raise itself; what every action can meet is added where routes are made.
     """
 
@@ -46,7 +59,7 @@ class Action:
     description: str
     input: Base
     answer: PassAnswer
-    decide: Callable[[Case], Change]
+    decide: Callable[[Case], Decision]
     errors: tuple[type[PassrailError], ...]
     example_input: Mapping[str, Any]
     example_details: Mapping[str, Any]

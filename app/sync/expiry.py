@@ -24,7 +24,7 @@ def tell_expired(service: Service) -> int:
         with service.store.write() as connection:
             expired = expiries.untold(connection, now, CHUNK)
             for subject, program in expired:
-                data = describe(subject, program, now=now, public_url=service.settings.public_url)
+                data = describe(subject, program, now=now, public_url=service.public_url)
                 outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
                 expiries.note_told(connection, subject)
         total += len(expired)

@@ -1,0 +1,103 @@
+"""An operation taken in hand, by whoever holds its lease: the request that began it, a repeat, the sweep, a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from app.effects import Issue
+from app.model import Pass, Program
+from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
+from app.operations.record import in_progress
+from app.service import Service
+from app.store import operations, passes, programs
+from app.store.operations import Operation, OperationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to carry out an operation, by whoever holds it.
+
+    Attributes:
+        operation: the row, with the lease it is held by.
+        plan: what is to be made true.
+        subject: the pass as our record has it; the one that is to be made where there is none yet.
+        tried_at: when the next effect was tried before; None: never.
+        is_unattended: nobody waits for the answer; the sweep does it.
+    """
+
+    operation: Operation
+    program: Program
+    plan: Plan
+    subject: Pass = field(repr=False)
+    tried_at: datetime | None = None
+    is_unattended: bool = False
+
+    @property
+    def is_only_looked_into(self) -> bool:
+        """Tell whether an effect that turns out not to be true is left undone.
+
+        Without a key the caller cannot come back to this operation and may have sent another one since. What would
+        then count a second time is not done late and unasked.
+        """
+        return self.is_unattended and self.operation.idempotency_key is None and self.plan.next.counts
+
+
+def lease_from(service: Service, now: datetime) -> datetime:
+    """Return the end of a lease that begins now."""
+    return now + timedelta(seconds=service.settings.lease_seconds)
+
+
+def take_over(connection: Connection, service: Service, operation: Operation, now: datetime) -> Attempt | None:
+    """Claim an operation that is not settled. None: it is settled, or somebody is at it.
+
+    Raises:
+        CannotGoOn: nobody can finish it with this version of the service.
+    """
+    lease_until = lease_from(service, now)
+    if not operations.claim(connection, operation.id, now, lease_until):
+        return None
+    plan = plan_of(operation)
+    program = programs.get(connection, operation.account_id, operation.mode, operation.program_id or "")
+    if program is None:
+        raise CannotGoOn(f"Operation {operation.id} is about a program that is not on record any more.")
+    held = replace(operation, status=OperationStatus.RUNNING, lease_until=lease_until)
+    subject = _subject(connection, operation, plan, program)
+    return Attempt(operation=held, program=program, plan=plan, subject=subject, tried_at=operation.tried_at)
+
+
+def _subject(connection: Connection, operation: Operation, plan: Plan, program: Program) -> Pass:
+    effect = plan.next
+    if isinstance(effect, Issue):
+        return effect.make(program, operation.created_at)
+    known = passes.get(connection, operation.account_id, operation.mode, operation.pass_id or "")
+    if known is None:
+        raise CannotGoOn(f"Operation {operation.id} is about a pass that is not on record.")
+    return known[0]
+
+
+def need_lease(connection: Connection, attempt: Attempt, now: datetime) -> None:
+    """Keep the operation to the end of the transaction.
+
+    Raises:
+        IdempotencyInProgress: the lease ran out and somebody else has taken over.
+    """
+    if not operations.lock_if_leased(connection, attempt.operation):
+        raise in_progress(attempt.operation, now)
+
+
+def hold(connection: Connection, service: Service, attempt: Attempt) -> Attempt:
+    """Keep the operation for its next effect: with its plan as it is now, and a lease that begins anew."""
+    now, before = service.clock(), attempt.operation
+    held = replace(
+        before,
+        lease_until=lease_from(service, now),
+        request=to_request(attempt.plan),
+        tried_at=now,
+        looks=0,
+        pass_id=attempt.subject.id,
+    )
+    operations.save(connection, before, held)
+    return replace(attempt, operation=held, tried_at=None)

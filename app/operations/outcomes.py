@@ -1,0 +1,236 @@
+"""Writing down what came of an effect at an issuer that was asked: done, there already, refused, or not known.
+
+All of it is written only under the operation's lease. If that ran out and somebody else has taken over, what came of
+the operation is theirs to write.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from app.answer import describe
+from app.effects import Issue, Revoke, moment_after, name_of
+from app.errors import OutcomeUnknown, PassrailError, UpstreamRejected, catalogue
+from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
+from app.model import BUILTIN, Pass
+from app.operations.attempt import Attempt, hold, need_lease
+from app.operations.plan import Refusal, basis_of, issuer_id, to_request
+from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
+from app.refusals import exists_already
+from app.service import Service
+from app.store import operations, passes
+from app.store.operations import OperationStatus
+from app.store.values import to_json
+from app.sync import connections
+from app.sync.refresh import current, keep, mark_gone
+
+# How often a pass that others keep changing is read again before our own record of it is changed instead.
+READS_OF_A_CHANGED_PASS = 3
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=3)
+
+_log = logging.getLogger(__name__)
+
+
+def take(service: Service, attempt: Attempt, outcome: Outcome, *, is_tried: bool) -> Answer | Attempt:
+    """Record what came of the next effect; return the answer, or the attempt that goes on."""
+    match outcome:
+        case Done():
+            return _record(service, attempt, outcome)
+        case Exists():
+            return _use_existing(service, attempt, outcome.found)
+        case Refused():
+            return _refuse(service, attempt, outcome)
+        case Unclear():
+            raise _leave_open(service, attempt, outcome.error, is_tried=is_tried)
+
+
+def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
+    """Write what the issuer did.
+
+    The order in which two answers of an issuer arrive here says nothing about which state is the later one. So where
+    somebody has written our record since the issuer was asked, the pass is read once more, and what was read is
+    written, unless it was overtaken again.
+    """
+    basis: Pass | None = None if isinstance(attempt.plan.next, Issue) else attempt.subject
+    seen = done.after
+    for _ in range(READS_OF_A_CHANGED_PASS):
+        with service.store.write() as connection:
+            need_lease(connection, attempt, service.clock())
+            row = _row(connection, attempt, seen)
+            if row is None or row == basis:
+                return _write(connection, service, attempt, done, row, seen)
+        basis, seen = row, _read_again(service, attempt, row)
+    with service.store.write() as connection:
+        need_lease(connection, attempt, service.clock())
+        row = _row(connection, attempt, seen)
+        assert row is not None
+        return _write(connection, service, attempt, done, row, attempt.plan.next.on(row, row.updated_at))
+
+
+def _row(connection: Connection, attempt: Attempt, seen: Pass) -> Pass | None:
+    """Return our record, locked; None where there is none yet. A new pass may have been found by a webhook since."""
+    if not isinstance(attempt.plan.next, Issue):
+        return current(connection, attempt.subject)
+    if seen.upstream_id is None:
+        return None
+    return passes.get_by_upstream_id(connection, seen.program_id, seen.upstream_id)
+
+
+def _read_again(service: Service, attempt: Attempt, row: Pass) -> Pass:
+    """Read a pass that somebody has written meanwhile; where that fails, the effect is made on what is there."""
+    effect = attempt.plan.next
+    own = effect.on(row, row.updated_at)
+    if attempt.program.issuer == BUILTIN or own.deleted_at is not None:
+        return own
+    try:
+        issuer = connections.open_issuer(
+            service, connections.need(service, attempt.operation.account_id, attempt.operation.mode)
+        )
+        read = issuer.read(attempt.program, row)
+    except PassrailError:
+        _log.warning("a pass could not be read again", extra={"operation": attempt.operation.id})
+        return own
+    if read is None:
+        return own
+    # That a pass was *revoked* is known here only: an issuer tells that it is not valid.
+    return effect.on(read, row.updated_at) if isinstance(effect, Revoke) else read
+
+
+def _write(
+    connection: Connection, service: Service, attempt: Attempt, done: Done, row: Pass | None, seen: Pass
+) -> Answer | Attempt:
+    """Write pass and events, and the operation as it ends or goes on."""
+    operation, plan, effect = attempt.operation, attempt.plan, attempt.plan.next
+    now = service.clock() if row is None else moment_after(service.clock(), row.updated_at)
+    changes = [Change(effect, done.before, done.after)]
+    written = write_pass(
+        connection, service, operation, attempt.program, row, replace(seen, updated_at=now), changes, plan.reason
+    )
+    plan = plan.after(written.subject, written.details, done.notes)
+    if not plan.is_complete or plan.refusal is not None:
+        return hold(connection, service, replace(attempt, plan=plan, subject=written.subject))
+    ended = succeeded(operation, written.plain, plan.details, plan.notes, now)
+    operations.save(connection, operation, ended)
+    return answer_of(ended)
+
+
+def _use_existing(service: Service, attempt: Attempt, found: Pass) -> Answer | Attempt:
+    """The issuer has a pass of this external ID: take it on record, and do with it what the request says."""
+    effect, operation, now = attempt.plan.next, attempt.operation, service.clock()
+    assert isinstance(effect, Issue)
+    known = keep(service, attempt.program, found)
+    if effect.if_exists == "error":
+        return _refuse(service, attempt, Refused(exists_already(known)))
+    updates = effect.updates() if effect.if_exists == "update" else ()
+    missing = tuple(one for one in updates if one.on(known, known.updated_at) != known)
+    key = operation.idempotency_key or operation.id
+    names = operation.account_id, operation.mode.value, operation.action, key
+    plan = replace(
+        attempt.plan,
+        effects=missing,
+        ids=tuple(issuer_id(*names, position + 1) for position in range(len(missing))),
+        basis=basis_of(known),
+        details={"created": False, "changed": []},
+    )
+    with service.store.write() as connection:
+        need_lease(connection, attempt, now)
+        if missing:
+            return hold(connection, service, replace(attempt, plan=plan, subject=known))
+        plain = describe(known, attempt.program, now=now, public_url=service.public_url)
+        ended = succeeded(operation, plain, plan.details, plan.notes, now)
+        operations.save(connection, operation, ended)
+    return answer_of(ended)
+
+
+def _refuse(service: Service, attempt: Attempt, outcome: Refused) -> Attempt:
+    """End the operation with a refusal, once what was tried is taken back.
+
+    Raises:
+        PassrailError: the refusal.
+    """
+    plan, operation, now = attempt.plan, attempt.operation, service.clock()
+    if outcome.undo:
+        key = operation.idempotency_key or operation.id
+        names = operation.account_id, operation.mode.value, operation.action, key
+        position = len(plan.effects)
+        undoing = replace(
+            plan,
+            effects=(*plan.effects[: plan.done], *outcome.undo),
+            ids=(*plan.ids[: plan.done], *(issuer_id(*names, position + n) for n in range(len(outcome.undo)))),
+            refusal=Refusal(code=outcome.error.code, detail=outcome.error.detail),
+        )
+        with service.store.write() as connection:
+            need_lease(connection, attempt, now)
+            return hold(connection, service, replace(attempt, plan=undoing))
+    raise _end_refused(service, attempt, outcome)
+
+
+def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> PassrailError:
+    """Write the refusal down and return it. It says what was done before, and what could not be taken back."""
+    plan, operation, error = attempt.plan, attempt.operation, outcome.error
+    done = plan.done if plan.refusal is None else 0
+    if plan.refusal is not None and not plan.is_complete:
+        error = UpstreamRejected(f"{plan.refusal.detail} Taking back what was tried was refused, too: {error.detail}")
+    if done:
+        names = ", ".join(name_of(effect).replace("_", " ") for effect in plan.effects[:done])
+        error = _with_detail(error, f"{error.detail} Done before that: {names}. The same request goes on after it.")
+    with service.store.write() as connection:
+        now = service.clock()
+        need_lease(connection, attempt, now)
+        keeps_key = operation.idempotency_key is not None and (outcome.was_sent or done > 0)
+        ended = refused(replace(operation, request=to_request(plan)), error, now, keeps_key=keeps_key)
+        operations.save(connection, operation, replace(ended, tried_at=now if outcome.was_sent else None))
+    if outcome.is_gone:
+        mark_gone(service, attempt.program, attempt.subject)
+    return error
+
+
+def end_undone(service: Service, attempt: Attempt) -> PassrailError:
+    """End an operation whose refusal waited until what was tried was taken back."""
+    refusal = attempt.plan.refusal
+    assert refusal is not None
+    kind = next((kind for kind in catalogue() if kind.code == refusal.code), UpstreamRejected)
+    return _end_refused(service, attempt, Refused(kind(refusal.detail)))
+
+
+def _with_detail(error: PassrailError, detail: str) -> PassrailError:
+    return type(error)(
+        detail, errors=error.errors, retry_after=error.retry_after, headers=error.headers, extra=error.extra
+    )
+
+
+def _leave_open(service: Service, attempt: Attempt, error: PassrailError, *, is_tried: bool) -> PassrailError:
+    """Write down that the outcome is not known, and when it is looked into next; return what is told."""
+    operation = attempt.operation
+    unknown = error if isinstance(error, OutcomeUnknown) else OutcomeUnknown(error.detail, headers=error.headers)
+    if unknown.retry_after is None:
+        unknown.retry_after = error.retry_after
+    unknown.extra["operation_id"] = operation.id
+    with service.store.write() as connection:
+        now = service.clock()
+        need_lease(connection, attempt, now)
+        left = replace(
+            operation,
+            status=OperationStatus.UNKNOWN,
+            lease_until=None,
+            request=to_request(attempt.plan),
+            tried_at=now if is_tried else attempt.tried_at,
+            look_at=now + pause_after(operation.looks),
+            looks=operation.looks + 1,
+            problem=to_json({"code": unknown.code, "detail": unknown.detail}),
+        )
+        operations.save(connection, operation, left)
+    return unknown
+
+
+def pause_after(looks: int) -> timedelta:
+    """Return how long to wait before an unknown outcome is looked into again: 1, 2, 4 ... minutes, at most 3 hours.
+
+    Args:
+        looks: how often that was done before.
+    """
+    return min(FIRST_PAUSE * (1 << min(looks, 10)), LONGEST_PAUSE)

@@ -1,0 +1,158 @@
+"""What an operation is to make true at a remote issuer, and how far it is.
+
+It is kept as JSON in the operation's row before the issuer is sent anything, so that anybody can finish the operation:
+a repeat of the request, or the sweep. It names effects and their values by name and carries a version. A row of a
+newer version is read as far as its names are known here; one whose effect is not known is left to people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cattrs import BaseValidationError
+
+from app.effects import Effect, converter, from_json, to_json
+from app.issuers.protocol import Basis
+from app.model import Pass
+from app.store.operations import Operation
+from app.store.values import to_json as to_text
+
+VERSION = 2
+
+
+class CannotGoOn(Exception):
+    """An operation that this version of the service cannot finish. Somebody must look at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an operation does not succeed: code and sentence of the problem."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an operation is to make true, and how far it is.
+
+    Attributes:
+        effects: in the order in which they are made true.
+        ids: what is written at the issuer beside each of them.
+        basis: what was known of the pass before the next effect was first tried.
+        done: how many of the effects are true and recorded.
+        details: what the answer tells beside the pass.
+        notes: sentences that the answer carries.
+        reason: the caller's own words.
+        refusal: set while the remaining effects take back what was tried; told when they are done.
+    """
+
+    effects: tuple[Effect, ...]
+    ids: tuple[str, ...]
+    basis: Basis
+    done: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    reason: str | None = field(default=None, repr=False)
+    refusal: Refusal | None = None
+
+    @property
+    def next(self) -> Effect:
+        """The effect that is to be made true now."""
+        return self.effects[self.done]
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether every effect is true."""
+        return self.done == len(self.effects)
+
+    def after(self, subject: Pass, details: Mapping[str, Any], notes: tuple[str, ...]) -> Plan:
+        """Return the plan when the next effect is true and recorded."""
+        return replace(
+            self,
+            done=self.done + 1,
+            basis=basis_of(subject),
+            details=merged(self.details, details),
+            notes=(*self.notes, *notes),
+        )
+
+
+def issuer_id(account_id: str, mode: str, action: str, key: str, position: int = 0) -> str:
+    """Return what is written at an issuer beside an effect, so that it can be found again.
+
+    Args:
+        account_id, mode, action, key: of the request; the operation's ID stands in for a missing key. They are hashed,
+            because an issuer has no business with our callers' keys.
+        position: of the effect among those of the operation, from 0.
+    """
+    text = json.dumps([account_id, mode, action, key])
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}-{position}"
+
+
+def make_plan(
+    operation: Operation, effects: tuple[Effect, ...], basis: Basis, details: Mapping[str, Any], reason: str | None
+) -> Plan:
+    """Return the plan of an operation that begins."""
+    key = operation.idempotency_key or operation.id
+    names = operation.account_id, operation.mode.value, operation.action, key
+    ids = tuple(issuer_id(*names, position) for position in range(len(effects)))
+    return Plan(effects=effects, ids=ids, basis=basis, details=details, reason=reason)
+
+
+def basis_of(subject: Pass | None) -> Basis:
+    """Return what is known of a pass now."""
+    if subject is None:
+        return Basis()
+    return Basis(points=subject.points, tier_id=subject.tier_id, expires_at=subject.expires_at)
+
+
+def merged(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two effects tell together: lists are joined, all else is told by the later one."""
+    both = {**details, **more}
+    for name, value in more.items():
+        if isinstance(value, list) and isinstance(details.get(name), list):
+            both[name] = [*details[name], *value]
+    return both
+
+
+def to_request(plan: Plan) -> str:
+    """Write what is kept in `operations.request`."""
+    return to_text(
+        {
+            "version": VERSION,
+            "effects": [to_json(effect) for effect in plan.effects],
+            "ids": list(plan.ids),
+            "basis": converter.unstructure(plan.basis),
+            "done": plan.done,
+            "details": dict(plan.details),
+            "notes": list(plan.notes),
+            "reason": plan.reason,
+            "refusal": None if plan.refusal is None else converter.unstructure(plan.refusal),
+        }
+    )
+
+
+def plan_of(operation: Operation) -> Plan:
+    """Read what an operation keeps.
+
+    Raises:
+        CannotGoOn: it keeps nothing, or something that this version cannot read.
+    """
+    try:
+        kept = json.loads(operation.request or "")
+        return Plan(
+            effects=tuple(from_json(one) for one in kept["effects"]),
+            ids=tuple(kept["ids"]),
+            basis=converter.structure(kept["basis"], Basis),
+            done=kept["done"],
+            details=kept["details"],
+            notes=tuple(kept["notes"]),
+            reason=kept["reason"],
+            refusal=converter.structure(kept["refusal"], Refusal) if kept["refusal"] else None,
+        )
+    except (KeyError, TypeError, ValueError, BaseValidationError) as error:
+        raise CannotGoOn(f"Operation {operation.id} keeps something that cannot be read: {error!r}") from error

@@ -1,0 +1,149 @@
+"""Carrying out a plan at an issuer that is asked between two transactions, one effect after the other.
+
+`carry_out` asks for the next effect and has recorded what came of it (`outcomes.py`), until all are true or one is
+refused. No transaction is open while an issuer is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.accounts import accounts
+from app.effects import Effect
+from app.errors import PassrailError, UpstreamUnavailable
+from app.issuers.protocol import Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear, perform
+from app.issuers.simulated import simulated_issuer
+from app.model import BUILTIN
+from app.operations.attempt import Attempt
+from app.operations.outcomes import end_undone, take
+from app.operations.plan import CannotGoOn
+from app.operations.record import Answer
+from app.service import Service
+from app.store import operations
+from app.store.operations import OperationStatus
+from app.sync import connections
+
+
+def carry_out(service: Service, attempt: Attempt) -> Answer:
+    """Make the effects true that are missing, and record each.
+
+    Raises:
+        IdempotencyInProgress: somebody has taken over; what comes of it is theirs to tell.
+        OutcomeUnknown: it cannot be told whether an effect is true.
+        PassrailError: whatever the issuer refuses with.
+    """
+    while not attempt.plan.is_complete:
+        outcome, is_tried = _ask(service, attempt)
+        result = take(service, attempt, outcome, is_tried=is_tried)
+        if isinstance(result, Answer):
+            return result
+        attempt = result
+    raise end_undone(service, attempt)
+
+
+def find_out(service: Service, attempt: Attempt) -> Answer | None:
+    """Find out about a refused operation whose key comes with another request. None: nothing of it was done.
+
+    Raises:
+        OutcomeUnknown: it cannot be told.
+        PassrailError: as `carry_out`.
+    """
+    try:
+        outcome: Outcome | NotDone = _settled(service, attempt)
+    except PassrailError as error:
+        outcome = Unclear(error)
+    if isinstance(outcome, NotDone | Refused):
+        with service.store.write() as connection:
+            if operations.lock_if_leased(connection, attempt.operation):
+                freed = replace(attempt.operation, status=OperationStatus.FAILED, idempotency_key=None, request=None)
+                operations.save(connection, attempt.operation, replace(freed, lease_until=None, tried_at=None))
+        return None
+    result = take(service, attempt, outcome, is_tried=False)
+    return result if isinstance(result, Answer) else carry_out(service, result)
+
+
+# --- asking ---
+
+
+def _ask(service: Service, attempt: Attempt) -> tuple[Outcome, bool]:
+    """Have the next effect made true, or find out that it is; say also whether it was tried now."""
+    try:
+        if attempt.tried_at is not None:
+            found = _settled(service, attempt)
+            if not isinstance(found, NotDone):
+                return found, False
+            if attempt.is_only_looked_into:
+                return Refused(
+                    UpstreamUnavailable("The issuer did not take this request. Nothing was changed; send it again.")
+                ), False
+        return _try(service, attempt), True
+    except PassrailError as error:
+        # The issuer could not be asked at all: there is no connection, or its credentials cannot be opened.
+        return (Refused(error) if attempt.tried_at is None else Unclear(error)), False
+
+
+def _try(service: Service, attempt: Attempt) -> Outcome:
+    issuer, step = _issuer(service, attempt), _step(service, attempt)
+    effect = attempt.plan.next
+    outcome = perform(issuer, effect, step)
+    if isinstance(outcome, Unclear):
+        outcome = _look_into(issuer, effect, step, outcome)
+    _note(service, attempt, outcome)
+    return outcome
+
+
+def _look_into(issuer: Issuer, effect: Effect, step: Step, unclear: Unclear) -> Outcome:
+    """Find out at once about an answer that is not clear, whatever it said."""
+    found = issuer.settled(effect, replace(step, tried_at=step.now, is_answered=unclear.is_answered))
+    if not isinstance(found, NotDone):
+        return found
+    return Refused(unclear.error, was_sent=True) if unclear.is_answered else unclear
+
+
+def _settled(service: Service, attempt: Attempt) -> Settled:
+    found = _issuer(service, attempt).settled(attempt.plan.next, _step(service, attempt))
+    _note(service, attempt, found)
+    return found
+
+
+def _issuer(service: Service, attempt: Attempt) -> Issuer:
+    """Return the issuer of the pass.
+
+    Raises:
+        UpstreamCredentialsRefused: there is no connection to it, or its credentials cannot be opened.
+    """
+    operation = attempt.operation
+    if attempt.program.issuer == BUILTIN:
+        simulated = simulated_issuer(operation.mode, attempt.subject.external_id)
+        if simulated is None:
+            raise CannotGoOn(f"Operation {operation.id} is about a pass that has no issuer to be asked.")
+        return simulated
+    return connections.open_issuer(service, connections.need(service, operation.account_id, operation.mode))
+
+
+def _step(service: Service, attempt: Attempt) -> Step:
+    plan, operation = attempt.plan, attempt.operation
+    return Step(
+        program=attempt.program,
+        subject=attempt.subject,
+        id=plan.ids[plan.done],
+        reason=plan.reason,
+        basis=plan.basis,
+        began_at=operation.created_at,
+        tried_at=attempt.tried_at,
+        looks=operation.looks,
+        now=service.clock(),
+        default_country=_default_country(service, operation.account_id),
+    )
+
+
+def _default_country(service: Service, account_id: str) -> str | None:
+    with service.store.read() as connection:
+        return accounts.default_country(connection, account_id)
+
+
+def _note(service: Service, attempt: Attempt, outcome: Outcome | NotDone) -> None:
+    """Keep note of whether the connection works."""
+    if attempt.program.issuer != BUILTIN:
+        error = outcome.error if isinstance(outcome, Refused | Unclear) else None
+        connections.note(service, attempt.operation.account_id, attempt.operation.mode, error)

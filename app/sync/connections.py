@@ -1,0 +1,131 @@
+"""An account's connection to a remote issuer: made, opened, noted whether it works, forgotten.
+
+Everything here that asks the issuer does so without a database transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from app.accounts import connections
+from app.accounts.connections import IssuerConnection
+from app.accounts.vault import Vault, VaultError
+from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused
+from app.issuers.protocol import Access, RemoteIssuer, Target
+from app.model import Mode
+from app.service import Service
+
+WORKED_EVERY = timedelta(seconds=60)
+# Seconds that everything asked in one action may take, and those that must be left of the operation's lease then.
+ACTION_SECONDS, LEASE_MARGIN = 40.0, 10.0
+
+_log = logging.getLogger(__name__)
+
+
+def find(service: Service, account_id: str, mode: Mode) -> IssuerConnection | None:
+    """Return the account's connection in this mode."""
+    with service.store.read() as connection:
+        return connections.get(connection, account_id, mode)
+
+
+def need(service: Service, account_id: str, mode: Mode) -> IssuerConnection:
+    """Return the account's connection.
+
+    Raises:
+        UpstreamCredentialsRefused: there is none (any more).
+    """
+    found = find(service, account_id, mode)
+    if found is None:
+        raise UpstreamCredentialsRefused(
+            f"This pass or program lives at a remote issuer, and the account has no connection to it in {mode.value} "
+            "mode any more. Connect with PUT /v1/issuer or 'passrail issuer connect'."
+        )
+    return found
+
+
+def open_issuer(service: Service, one: IssuerConnection, seconds: float | None = None) -> RemoteIssuer:
+    """Return the remote issuer as this account sees it, for one action.
+
+    Args:
+        service: the parts of the service.
+        one: the connection.
+        seconds: how long everything asked through it may take; by default what fits into an operation's lease.
+
+    Raises:
+        UpstreamCredentialsRefused: the credentials cannot be opened with the keys of this service.
+    """
+    try:
+        secrets = one.secrets(vault_of(service))
+    except (VaultError, NotApplicable) as error:
+        _log.error("credentials cannot be opened", extra={"why": str(error)})
+        raise UpstreamCredentialsRefused(
+            "The credentials of this connection cannot be opened: VAULT_KEYS of the service lacks the key they were "
+            "sealed with. Put that key back, or connect again."
+        ) from None
+    target = Target(region=one.region, secrets=secrets, base_url=one.base_url, pass_url=one.pass_url)
+    access = Access(name=one.name, target=target, ends_cards_by=one.ends_cards_by)
+    if seconds is None:
+        seconds = max(LEASE_MARGIN, min(ACTION_SECONDS, service.settings.lease_seconds - LEASE_MARGIN))
+    return service.remote_kinds[one.issuer].open(access, service.clock(), seconds)
+
+
+def vault_of(service: Service) -> Vault:
+    """Return what credentials are sealed with.
+
+    Raises:
+        NotApplicable: the service has no VAULT_KEYS.
+    """
+    if service.vault is None:
+        raise NotApplicable(
+            "This service has no keys to keep credentials with. Whoever runs it makes one with 'passrail vault "
+            "new-key' and puts it into the setting VAULT_KEYS."
+        )
+    return service.vault
+
+
+def note(service: Service, account_id: str, mode: Mode, error: PassrailError | None) -> None:
+    """Keep note of what the last request to the issuer says of the connection."""
+    one = find(service, account_id, mode)
+    if one is None:
+        return
+    now = service.clock()
+    if isinstance(error, UpstreamCredentialsRefused):
+        with service.store.write() as connection:
+            connections.note_problem(connection, account_id, mode, error.code, error.detail, now)
+    elif error is None and (one.last_problem is not None or now - one.last_worked_at >= WORKED_EVERY):
+        with service.store.write() as connection:
+            connections.note_worked(connection, account_id, mode, now)
+
+
+@contextmanager
+def asking(service: Service, one: IssuerConnection, seconds: float | None = None) -> Iterator[RemoteIssuer]:
+    """Give the remote issuer to ask, and keep note of whether the connection works.
+
+    Raises:
+        PassrailError: it cannot be asked, or whatever it refuses with.
+    """
+    issuer = open_issuer(service, one, seconds)
+    try:
+        yield issuer
+    except PassrailError as error:
+        note(service, one.account_id, one.mode, error)
+        raise
+    note(service, one.account_id, one.mode, None)
+
+
+def refuse_own_programs(service: Service, account_id: str, mode: Mode) -> None:
+    """Programs of a connected account are made at its remote issuer.
+
+    Raises:
+        NotApplicable: this account is connected.
+    """
+    one = find(service, account_id, mode)
+    if one is not None:
+        title = service.remote_kinds[one.issuer].title
+        raise NotApplicable(
+            f"This account's passes live at {title}. Make or change the program there; it then appears here within a "
+            "minute."
+        )

@@ -1,0 +1,34 @@
+"""Forgetting a holder: what earlier events and stored answers say of the person is taken out of them."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection
+
+from app.clock import to_text
+from app.events import outbox
+from app.model import HOLDER_FIELDS, Pass
+from app.store import operations
+from app.store.values import to_json
+
+
+def erase_holder(connection: Connection, gone: Pass) -> None:
+    """Take the holder's data out of the pass's events and of all stored answers about it.
+
+    Those answers then tell that the pass is gone, because a repeat of such a request gets its answer once more.
+    """
+    assert gone.deleted_at is not None
+    note = f"This pass was permanently revoked on {to_text(gone.deleted_at)}."
+    for event_id, data in outbox.of_pass(connection, gone.id):
+        outbox.rewrite(connection, event_id, to_json(_without_holder(data)))
+    for operation_id, answer in operations.answers_of(connection, gone.id):
+        told = {**_without_holder(answer), "status": gone.status(gone.deleted_at).value, "notes": [note]}
+        operations.rewrite_answer(connection, operation_id, to_json(told))
+
+
+def _without_holder(text: str) -> dict[str, object]:
+    """Return a described pass without its holder and custom fields."""
+    described = json.loads(text)
+    nobody: dict[str, object] = {**described, **dict.fromkeys(HOLDER_FIELDS), "fields": {}}
+    return nobody

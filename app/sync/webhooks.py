@@ -1,0 +1,118 @@
+"""Looking into what a remote issuer's webhooks tell: the pass is read again, and what differs becomes events.
+
+Because only states are compared, a webhook that comes twice, late or in another order makes no event of its own. One
+about a pass that an operation of ours is changing is looked into later: the operation tells of its own effect.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from app.answer import describe
+from app.errors import PassrailError
+from app.events import outbox
+from app.events.types import PASS_CREATED
+from app.model import Pass, Program
+from app.service import Service
+from app.store import inbox, operations, passes, programs
+from app.store.inbox import Hint, Sink
+from app.store.values import to_json
+from app.sync import connections
+from app.sync.refresh import current, put_on_record, write_difference
+
+AT_ONCE = 500
+TRIES = 3
+
+_log = logging.getLogger(__name__)
+
+
+def read_all(service: Service) -> int:
+    """Look into everything that waits; return how much of it is done."""
+    with service.store.read() as connection:
+        waiting = inbox.waiting(connection, AT_ONCE)
+    return sum(read(service, one) for one in waiting)
+
+
+def read(service: Service, webhook_id: str) -> bool:
+    """Look into one webhook. False: it is looked into later, or was looked into already."""
+    with service.store.read() as connection:
+        hint = inbox.get(connection, webhook_id)
+        sink = None if hint is None else inbox.get_sink(connection, hint.sink_id)
+    if hint is None:
+        return False
+    try:
+        note = "its subscription is gone" if sink is None else _look_into(service, sink, hint)
+    except PassrailError as reason:
+        _log.info("a webhook is looked into later", extra={"webhook": webhook_id, "why": reason.code})
+        return False
+    if note is None:
+        return False
+    with service.store.write() as connection:
+        inbox.close(connection, webhook_id, note, service.clock())
+    return True
+
+
+def forget_old(service: Service) -> int:
+    """Delete what was looked into more than a week ago."""
+    with service.store.write() as connection:
+        return inbox.forget_before(connection, service.clock() - timedelta(days=inbox.KEPT_DAYS))
+
+
+def _look_into(service: Service, sink: Sink, hint: Hint) -> str | None:
+    """Return what came of it; None: it is to be looked into later."""
+    with service.store.read() as connection:
+        program = programs.get(connection, sink.account_id, sink.mode, sink.program_id)
+    if program is None:
+        return "its program is gone"
+    told = service.remote_kinds[program.issuer].notification(hint.body)
+    if told is None:
+        return "not understood"
+    for _ in range(TRIES):
+        with service.store.read() as connection:
+            known = passes.get_by_upstream_id(connection, sink.program_id, told.upstream_id)
+        if known is not None and known.deleted_at is not None:
+            return "revoked for good before"
+        fresh = _ask(service, program, known, told.upstream_id)
+        if fresh is None and (known is None or not told.is_deleted):
+            return "the issuer does not have it"
+        written = _write(service, program, known, fresh)
+        if written is not None:
+            return "looked into" if written else None
+    return None
+
+
+def _ask(service: Service, program: Program, known: Pass | None, upstream_id: str) -> Pass | None:
+    """Return the pass as the issuer has it, None where it has none of this program."""
+    one = connections.need(service, program.account_id, program.mode)
+    with connections.asking(service, one) as issuer:
+        if known is not None:
+            return issuer.read(program, known)
+        return issuer.read_new(program, upstream_id)
+
+
+def _write(service: Service, program: Program, known: Pass | None, fresh: Pass | None) -> bool | None:
+    """Write pass and events.
+
+    Returns:
+        True: it is written. False: an operation of ours is at work on the pass, or making it; its outcome comes first.
+        None: somebody has written the pass since it was read.
+    """
+    with service.store.write() as connection:
+        if known is None:
+            if operations.is_creating(connection, program.id):
+                return False
+            assert fresh is not None
+            made, is_new = put_on_record(connection, service, program, fresh)
+            if not is_new:
+                return None
+            plain = describe(made, program, now=made.updated_at, public_url=service.public_url)
+            data = to_json({**plain, "created": True, "changed": []})
+            outbox.record(connection, PASS_CREATED, made, None, data, made.updated_at)
+            return True
+        if operations.is_open_on(connection, known.id):
+            return False
+        if current(connection, known) != known:
+            return None
+        write_difference(connection, service, program, known, fresh)
+    return True
