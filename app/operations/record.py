@@ -157,6 +157,7 @@ def write_pass(
     after: Pass,
     changes: Sequence[Change],
     reason: str | None,
+    notes: Sequence[str] = (),
 ) -> Written:
     """Write a pass, and an event for each kind of change.
 
@@ -169,6 +170,7 @@ def write_pass(
         after: the pass as it is to be written.
         changes: what was done; their details are told.
         reason: the caller's own words; part of the events.
+        notes: sentences on what was done differently from what was asked; part of the events.
     """
     told = _by_event([change for change in changes if change.is_visible])
     if told:
@@ -182,7 +184,7 @@ def write_pass(
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for number, (event_type, details) in enumerate(reversed(told.items())):
-        data = {**plain, **details, "operation_id": operation.id}
+        data = {**plain, **details, "notes": list(notes), "operation_id": operation.id}
         if reason is not None:
             data["reason"] = reason
         at = after.updated_at - number * MOMENT

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.actions import ACTIONS
-from app.operations.action import Action
 from app.answer import PassAnswer, example
+from app.operations.action import Action
 from tests.actions.checks import done
 from tests.world import COUPON, MEMBERSHIP, World
 
