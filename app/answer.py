@@ -168,9 +168,9 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
     }
 
 
-def example(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Make an example answer from the examples of the fields, with an action's details on top."""
-    plain = {name: field.metadata["examples"][0] for name, field in ActionAnswer().dump_fields.items()}
+def example(details: Mapping[str, Any], answer: type[PassAnswer] = ActionAnswer) -> dict[str, Any]:
+    """Make an example answer from the examples of the fields, with details on top, such as an action's."""
+    plain = {name: field.metadata["examples"][0] for name, field in answer().dump_fields.items()}
     return {**plain, **details}
 
 
