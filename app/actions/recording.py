@@ -155,7 +155,7 @@ def write_down(
 
 def _answer(request: Request, change: Change, program: Program, operation_id: str, now: datetime) -> dict[str, Any]:
     plain = describe(change.after, program, now=now, public_url=request.service.settings.public_url)
-    return {**plain, **change.details, "operation_id": operation_id}
+    return {**plain, **change.details, "operation_id": operation_id, "notes": []}
 
 
 def _event_data(body: str, request: Request) -> str:
