@@ -108,7 +108,15 @@ def _write(
     now = service.clock() if row is None else moment_after(service.clock(), row.updated_at)
     changes = [Change(effect, done.before, done.after)]
     written = write_pass(
-        connection, service, operation, attempt.program, row, replace(seen, updated_at=now), changes, plan.reason, done.notes
+        connection,
+        service,
+        operation,
+        attempt.program,
+        row,
+        replace(seen, updated_at=now),
+        changes,
+        plan.reason,
+        done.notes,
     )
     plan = plan.after(written.subject, written.details, done.notes)
     if not plan.is_complete or plan.refusal is not None:
