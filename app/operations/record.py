@@ -29,6 +29,7 @@ from app.effects import (
     SetExpiry,
     SetPoints,
     UpdateHolder,
+    merged,
 )
 from app.errors import IdempotencyInProgress, PassrailError
 from app.events import outbox
@@ -43,7 +44,6 @@ from app.events.types import (
 )
 from app.model import Pass, Program
 from app.operations.action import Action
-from app.operations.plan import merged
 from app.service import Service
 from app.store import passes
 from app.store.operations import Operation, OperationStatus
@@ -251,7 +251,6 @@ def refused(operation: Operation, refusal: PassrailError, now: datetime, *, keep
         lease_until=None,
         look_at=None,
         idempotency_key=operation.idempotency_key if keeps_key else None,
-        request=operation.request if keeps_key else None,
         problem=to_json({"code": refusal.code, "detail": refusal.detail}),
         finished_at=now,
     )

@@ -17,7 +17,7 @@ from app.api.blueprint import read_json
 from app.demo import demo_programs
 from app.errors import InsufficientPoints, PassrailError
 from app.model import BUILTIN, POINTS_MAX, Mode, Pass
-from app.operations.action import Case
+from app.operations.lookup import Case
 from app.schema import Number
 from app.store.values import from_hundredths, to_hundredths
 from tests.actions.checks import done, refused, wrong_fields
