@@ -34,6 +34,7 @@ from app.effects import Issue
 from app.errors import (
     AlreadyRedeemed,
     Duplicate,
+    IdempotencyInProgress,
     IdempotencyKeyReused,
     InsufficientPoints,
     NotApplicable,
@@ -189,9 +190,21 @@ def _run_at_issuer(request: Request) -> Answer:
         _look(request, opened.known)
         opened = _reserve(request, has_looked=True)
     if isinstance(opened, Attempt):
-        return carry_out(request.service, opened)
+        return _carry_out(request, opened)
     assert isinstance(opened, Answer)
     return opened
+
+
+def _carry_out(request: Request, attempt: Attempt) -> Answer:
+    try:
+        return carry_out(request.service, attempt)
+    except IdempotencyInProgress:
+        # It took longer than the lease, and somebody else has finished it meanwhile.
+        with request.service.store.read() as connection:
+            finished = operations.get_any(connection, attempt.operation.id)
+        if finished is None or finished.answer is None:
+            raise
+        return Answer(finished.id, finished.answer, replayed=True)
 
 
 def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _NeedsLook | _Other:
