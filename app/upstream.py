@@ -29,6 +29,8 @@ from app.issuers.passkit.transport import ACTION_SECONDS, Transport
 from app.model import Mode, Program
 from app.service import Service
 from app.store import inbox, programs
+from app.store.troubles import Kind
+from app.sweeps import each
 
 INBOX_PATH = "/in/passkit/"
 MANY = 1000
@@ -202,12 +204,18 @@ def unsubscribe(service: Service, one: IssuerConnection) -> None:
 def keep_up(service: Service) -> None:
     """Look at the programs of every connection, and subscribe to those that are new."""
     with service.store.read() as connection:
-        every = connections.list_all(connection)
-    for one in every:
-        try:
-            subscribe(service, refresh_programs(service, one))
-        except PassrailError as error:
-            _log.warning("a connection does not work", extra={"connection": one.name, "why": error.code})
+        names = connections.list_names(connection)
+    each(service, Kind.CONNECTION, names, lambda name: _keep_up_with(service, name))
+
+
+def _keep_up_with(service: Service, name: str) -> bool:
+    account_id, mode = name.split("/")
+    try:
+        subscribe(service, refresh_programs(service, need(service, account_id, Mode(mode))))
+    except PassrailError as error:
+        _log.warning("a connection does not work", extra={"connection": name, "why": error.code})
+        return False
+    return True
 
 
 def refresh_programs(service: Service, one: IssuerConnection) -> IssuerConnection:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -39,7 +40,9 @@ from app.model import InstallState, Pass, Program, Status
 from app.service import Service
 from app.store import expiries, inbox, operations, passes, programs
 from app.store.inbox import Hint, Sink
+from app.store.troubles import Kind
 from app.store.values import to_json
+from app.sweeps import each
 
 AT_ONCE = 500
 TRIES = 3
@@ -56,11 +59,16 @@ class Waits(Exception):
 def read_all(service: Service) -> int:
     """Look into everything that waits; return how much of it is done."""
     with service.store.read() as connection:
-        waiting = inbox.waiting(connection, AT_ONCE)
-    return sum(read(service, one) for one in waiting)
+        waiting = inbox.waiting(connection, service.clock(), AT_ONCE)
+    return read_each(service, waiting)
 
 
-def read(service: Service, hint_id: str) -> bool:
+def read_each(service: Service, hint_ids: Iterable[str]) -> int:
+    """Look into these hints, whatever happens to any of them; return how many are done."""
+    return each(service, Kind.WEBHOOK, hint_ids, partial(_read, service))
+
+
+def _read(service: Service, hint_id: str) -> bool:
     """Look into one hint. False: it waits, or was looked into already."""
     with service.store.read() as connection:
         hint = inbox.get(connection, hint_id)
@@ -163,7 +171,7 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass) 
         for event_type, details in _events(known, fresh, now):
             _tell(connection, service, event_type, fresh, program, details, now)
             if event_type == PASS_EXPIRED:
-                expiries.note_told(connection, fresh)
+                expiries.note_told(connection, fresh.id)
     return True
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
@@ -18,7 +19,8 @@ from app.actions.stepwise import carry_out, take_over
 from app.errors import IdempotencyInProgress, PassrailError
 from app.service import Service
 from app.store import operations
-from app.store.operations import Operation
+from app.store.troubles import Kind
+from app.sweeps import each
 
 AT_ONCE = 50  # operations of one sweep; the next one is a minute later
 
@@ -35,11 +37,14 @@ def resume_all(service: Service) -> int:
     since = now - timedelta(days=service.settings.idempotency_days)
     with service.store.read() as connection:
         found = operations.waiting(connection, now, since, AT_ONCE)
-    return sum(resume(service, one) for one in found)
+    return each(service, Kind.OPERATION, found, partial(_resume, service))
 
 
-def resume(service: Service, operation: Operation) -> bool:
+def _resume(service: Service, operation_id: str) -> bool:
     """Find out about one operation and finish it. False: it is still open, or somebody else is at it."""
+    with service.store.read() as connection:
+        operation = operations.find(connection, operation_id)
+    assert operation is not None  # operations are kept for good
     action = _ACTIONS[operation.action]
     body = input_of(operation)
     # The operation's own row says for whom it is done; no key is asked for what was allowed already.

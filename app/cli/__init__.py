@@ -1,4 +1,4 @@
-"""`passrail`: accounts, keys, issuers, migrations, the demo, the description of the API."""
+"""`passrail`: accounts, keys, issuers, parked work, migrations, the demo, the description of the API."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.api.openapi import to_text
 from app.cli.accounts import account, key
 from app.cli.common import open_service
 from app.cli.issuers import issuer
+from app.cli.parked import parked_group
 from app.cli.vault import vault_group
 from app.errors import PassrailError
 from app.settings import InvalidSetting, load_settings
@@ -48,7 +49,7 @@ def main() -> None:
     """Run and look after a Passrail service. Settings come from the environment (docs/settings.md)."""
 
 
-for group in (account, key, issuer, vault_group):
+for group in (account, key, issuer, parked_group, vault_group):
     main.add_command(group)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from app.model import Mode
 from app.store.statement import Statement, save_changed
 from app.store.tables import operations
+from app.store.troubles import Kind, rests
 from app.store.values import from_milliseconds, instant, to_milliseconds
 
 PURGE_CHUNK = 1000
@@ -97,6 +98,12 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
     return None if row is None else from_columns(row)
 
 
+def find(connection: Connection, operation_id: str) -> Operation | None:
+    """Return the operation of this ID, whoever's it is."""
+    row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
+    return None if row is None else from_columns(row)
+
+
 def get_by_key(
     connection: Connection, account_id: str, mode: Mode, action: str, idempotency_key: str
 ) -> Operation | None:
@@ -153,27 +160,28 @@ def rewrite_answer(connection: Connection, operation_id: str, change: Callable[[
         connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=change(answer)))
 
 
-def waiting(connection: Connection, now: datetime, since: datetime, limit: int) -> list[Operation]:
-    """Return operations without an outcome that nobody works on and that can be finished without their callers.
+def waiting(connection: Connection, now: datetime, since: datetime, limit: int) -> list[str]:
+    """Return the IDs of operations without an outcome that can be finished without their callers.
 
     Args:
         connection: to look with.
-        now: leases that end before have lapsed.
+        now: leases that end before have lapsed; nobody works on these operations any more.
         since: older operations are left to people.
         limit: at most so many, oldest first.
     """
     query = (
-        select(operations)
+        select(operations.c.id)
         .where(
             operations.c.status.in_([OperationStatus.RUNNING.value, OperationStatus.UNKNOWN.value]),
             operations.c.request.is_not(None),
+            ~rests(Kind.OPERATION, operations.c.id, now),
             or_(operations.c.lease_until.is_(None), operations.c.lease_until <= to_milliseconds(now)),
             operations.c.created_at >= to_milliseconds(since),
         )
         .order_by(operations.c.id)
         .limit(limit)
     )
-    return [from_columns(row) for row in connection.execute(query)]
+    return [str(operation_id) for operation_id in connection.execute(query).scalars()]
 
 
 def is_open_on(connection: Connection, pass_id: str) -> bool:
