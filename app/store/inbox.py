@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app import identifiers
 from app.model import Mode
 from app.store.tables import inbox, sinks
+from app.store.troubles import Kind, rests
 from app.store.values import to_milliseconds
 
 KEPT_DAYS = 7
@@ -130,10 +131,10 @@ def get(connection: Connection, hint_id: str) -> Hint | None:
     return None if row is None else Hint(*row)
 
 
-def waiting(connection: Connection, limit: int) -> list[str]:
+def waiting(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Return the IDs of what waits, oldest first."""
-    query = select(inbox.c.id).where(inbox.c.done_at.is_(None)).order_by(inbox.c.id).limit(limit)
-    return [str(one) for one in connection.execute(query).scalars()]
+    query = select(inbox.c.id).where(inbox.c.done_at.is_(None), ~rests(Kind.WEBHOOK, inbox.c.id, now))
+    return [str(one) for one in connection.execute(query.order_by(inbox.c.id).limit(limit)).scalars()]
 
 
 def close(connection: Connection, hint_id: str, note: str, now: datetime) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from secrets import token_urlsafe
 
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
-from app.model import Program
+from app.model import Mode, Program
 from app.service import Service
 from app.store import inbox, programs
+from app.store.troubles import Kind
+from app.sweeps import each
 from app.sync import connections
 from app.sync.programs import refresh_programs
 
@@ -77,9 +80,16 @@ def unsubscribe(service: Service, one: IssuerConnection) -> None:
 def keep_up(service: Service) -> None:
     """Look at the programs of every connection, and subscribe to those that are new."""
     with service.store.read() as connection:
-        every = rows.list_all(connection)
-    for one in every:
-        try:
-            subscribe(service, refresh_programs(service, one))
-        except PassrailError as error:
-            _log.warning("a connection does not work", extra={"connection": one.name, "why": error.code})
+        names = rows.list_names(connection)
+    each(service, Kind.CONNECTION, names, partial(_keep_up_with, service))
+
+
+def _keep_up_with(service: Service, name: str) -> bool:
+    account_id, mode = name.split("/")
+    try:
+        one = connections.need(service, account_id, Mode(mode))
+        subscribe(service, refresh_programs(service, one))
+    except PassrailError as error:
+        _log.warning("a connection does not work", extra={"connection": name, "why": error.code})
+        return False
+    return True

@@ -7,7 +7,9 @@ about a pass that an operation of ours is changing is looked into later: the ope
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from app.answer import describe
 from app.errors import PassrailError
@@ -17,7 +19,9 @@ from app.model import Pass, Program
 from app.service import Service
 from app.store import inbox, operations, passes, programs
 from app.store.inbox import Hint, Sink
+from app.store.troubles import Kind
 from app.store.values import to_json
+from app.sweeps import each
 from app.sync import connections
 from app.sync.refresh import current, put_on_record, write_difference
 
@@ -30,11 +34,16 @@ _log = logging.getLogger(__name__)
 def read_all(service: Service) -> int:
     """Look into everything that waits; return how much of it is done."""
     with service.store.read() as connection:
-        waiting = inbox.waiting(connection, AT_ONCE)
-    return sum(read(service, one) for one in waiting)
+        waiting = inbox.waiting(connection, service.clock(), AT_ONCE)
+    return read_each(service, waiting)
 
 
-def read(service: Service, webhook_id: str) -> bool:
+def read_each(service: Service, webhook_ids: Iterable[str]) -> int:
+    """Look into these webhooks, whatever happens to any of them; return how many are done."""
+    return each(service, Kind.WEBHOOK, webhook_ids, partial(_read, service))
+
+
+def _read(service: Service, webhook_id: str) -> bool:
     """Look into one webhook. False: it is looked into later, or was looked into already."""
     with service.store.read() as connection:
         hint = inbox.get(connection, webhook_id)
