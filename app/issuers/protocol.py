@@ -326,26 +326,3 @@ class RemoteKind(Protocol):
     def close(self) -> None:
         """Close what is open."""
         ...
-
-
-def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
-    """Have the issuer make the effect true, by the method that is its own."""
-    match effect:
-        case Issue():
-            return issuer.issue(effect, step)
-        case UpdateHolder():
-            return issuer.update_holder(effect, step)
-        case AddPoints():
-            return issuer.add_points(effect, step)
-        case SetPoints():
-            return issuer.set_points(effect, step)
-        case ChangeTier():
-            return issuer.change_tier(effect, step)
-        case Redeem():
-            return issuer.redeem(effect, step)
-        case Revoke():
-            return issuer.revoke(effect, step)
-        case Reinstate():
-            return issuer.reinstate(effect, step)
-        case SetExpiry():
-            return issuer.set_expiry(effect, step)
