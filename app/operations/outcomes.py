@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.answer import describe
-from app.effects import Issue, Revoke, moment_after, name_of
+from app.effects import Issue, Revoke, moment_after
 from app.errors import OutcomeUnknown, PassrailError, UpstreamRejected, catalogue
 from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, hold, need_lease
-from app.operations.plan import Refusal, basis_of, issuer_id, to_request
+from app.operations.plan import Refusal, basis_of, issuer_id, name_of, to_request
 from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
 from app.refusals import exists_already
 from app.service import Service

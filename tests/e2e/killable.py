@@ -30,11 +30,12 @@ from sqlalchemy import Connection
 from app import create_app
 from app.accounts.keys import Caller
 from app.clock import system_clock
-from app.effects import Effect, name_of
+from app.effects import Effect
 from app.events import outbox
 from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Settled, Step
 from app.model import Mode
 from app.operations import runner, steps
+from app.operations.plan import name_of
 from app.service import Service
 from app.store import operations, passes
 from app.store.engine import Store
@@ -201,7 +202,7 @@ def _forget_keys() -> None:
     """Every request is new: what the whole runner is there to prevent."""
     from dataclasses import replace
 
-    setattr(runner, "_earlier", lambda *_: None)  # noqa: B010
+    setattr(runner, "earlier_of", lambda *_: None)  # noqa: B010
     add = operations.add
     setattr(operations, "add", lambda connection, row: add(connection, replace(row, idempotency_key=None)))  # noqa: B010
 
