@@ -35,7 +35,7 @@ from app.events import outbox
 from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Settled, Step
 from app.model import Mode
 from app.operations import runner, steps
-from app.operations.plan import name_of
+from app.operations.record import EVENT_OF
 from app.service import Service
 from app.store import operations, passes
 from app.store.engine import Store
@@ -86,7 +86,7 @@ class LedgerIssuer:
         reach("effect:before")
         file = os.open(_folder() / "ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            os.write(file, f"{step.id} {step.subject.external_id} {name_of(effect)}\n".encode())
+            os.write(file, f"{step.id} {step.subject.external_id} {EVENT_OF[type(effect)]}\n".encode())
         finally:
             os.close(file)
         reach("effect:after")
