@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.actions.resume import resume_all
+from app.operations.resume import resume_all
 from tests.fakes.passkit import seed
-from tests.passkit.conftest import Joined
+from tests.passkit.conftest import Joined, passkit_of
 from tests.world import World
 
 EARN = "PUT /members/member/points/earn"
@@ -18,7 +18,7 @@ KEY = "k-1"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, lonely: World) -> None:
-    lonely.service.upstream.sleep = lambda seconds: None
+    passkit_of(lonely).pool.sleep = lambda seconds: None
 
 
 def status(joined: Joined, operation_id: str) -> dict[str, Any]:
@@ -118,6 +118,7 @@ def test_a_webhook_that_came_first_does_not_hide_what_was_done(joined: Joined) -
     first = joined.act("redeem-pass", body, idempotency_key=KEY)
     assert first.status_code == 504
     from app.actions.elsewhere import refresh
+
     from app.model import Mode
     from app.store import passes
 
