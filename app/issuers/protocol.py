@@ -183,6 +183,8 @@ class Issuer(Protocol):
 class FoundProgram:
     """A program as a remote issuer has it. `upstream` is what only that issuer's code understands, and the keys that
     everybody knows: `pass_url` (host of the pass pages), `is_draft`, `notes` (sentences).
+
+    `has_all_fields`: False where some custom fields could not be read; those that are on record then stay.
     """
 
     kind: Kind
@@ -190,15 +192,23 @@ class FoundProgram:
     name: str
     tiers: tuple[Tier, ...]
     fields: tuple[CustomField, ...] = ()
+    has_all_fields: bool = True
     upstream: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a remote issuer can issue from. `notes` says in sentences what could not be read, and why."""
+    """What a remote issuer can issue from.
+
+    Attributes:
+        programs: that could be read.
+        notes: sentences on what could not be, and why.
+        unread: kinds of which a program may be missing: that it is not among `programs` does not say that it is gone.
+    """
 
     programs: Sequence[FoundProgram]
     notes: tuple[str, ...] = ()
+    unread: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

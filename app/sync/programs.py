@@ -14,8 +14,8 @@ from app import identifiers
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
-from app.issuers.protocol import FoundProgram
-from app.model import Mode, Program
+from app.issuers.protocol import Catalogue, FoundProgram
+from app.model import CustomField, Mode, Program
 from app.service import Service
 from app.store import programs
 from app.sync import connections
@@ -50,18 +50,17 @@ def refresh_programs(service: Service, one: IssuerConnection, seconds: float | N
         return one
     try:
         with service.store.write() as connection:
-            _write_all(connection, one, catalogue.programs, now)
+            _write_all(connection, one, catalogue, now)
             rows.note_refreshed(connection, one.account_id, one.mode, catalogue.notes, now)
     except IntegrityError:
         _log.info("the programs were refreshed by somebody else at the same moment")
     return replace(one, refreshed_at=now, notes=catalogue.notes)
 
 
-def _write_all(connection: Connection, one: IssuerConnection, found: Sequence[FoundProgram], now: datetime) -> None:
+def _write_all(connection: Connection, one: IssuerConnection, catalogue: Catalogue, now: datetime) -> None:
     """Bring our rows in line with what the issuer has.
 
-    What is gone there goes here too, unless it has passes. Only what could be read says that something is gone: a
-    program of a kind that could not be read at all is left as it is.
+    What is gone there goes here too, unless it has passes, or programs of its kind could not be read.
 
     Raises:
         sqlalchemy.exc.IntegrityError: somebody else wrote the same at the same moment.
@@ -69,20 +68,25 @@ def _write_all(connection: Connection, one: IssuerConnection, found: Sequence[Fo
     mine = programs.all_of(connection, one.account_id, one.mode)
     known = {program.upstream_id: program for program in mine if program.issuer == one.issuer}
     taken = {program.name for program in mine if program.issuer != one.issuer}
-    for program in found:
+    for program in catalogue.programs:
         name = _free_name(program, taken)
         taken.add(name)
         before = known.pop(program.upstream_id, None)
         if before is None:
             programs.add(connection, _new(one.account_id, one.mode, one.issuer, program, name, now))
             continue
-        after = replace(before, name=name, tiers=program.tiers, fields=program.fields, upstream=dict(program.upstream))
+        fields = program.fields if program.has_all_fields else _joined(program.fields, before.fields)
+        after = replace(before, name=name, tiers=program.tiers, fields=fields, upstream=dict(program.upstream))
         if after != before:
             programs.save(connection, replace(after, updated_at=now))
-    read_kinds = {program.kind for program in found}
     for gone in known.values():
-        if gone.kind in read_kinds:
+        if gone.kind not in catalogue.unread:
             programs.remove_unless_used(connection, gone)
+
+
+def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[CustomField, ...]:
+    names = {field.name for field in read}
+    return (*read, *(field for field in known if field.name not in names))
 
 
 def _free_name(one: FoundProgram, taken: set[str]) -> str:
