@@ -109,3 +109,10 @@ def deletion_notes(program: Program) -> tuple[str, ...]:
     if program.kind is not Kind.MEMBERSHIP or not days:
         return ()
     return (f"PassKit deletes the record {days} days after a card has ended; until then it can be reinstated.",)
+
+
+def still_there() -> PassrailError:
+    """Return what is told where PassKit says that it deleted a record, and still has it."""
+    return UpstreamRejected(
+        "PassKit answered that it has deleted the record, and still has it. Send the request again."
+    )
