@@ -153,6 +153,7 @@ def _step(service: Service, attempt: Attempt) -> Step:
         basis=plan.basis,
         began_at=operation.created_at,
         tried_at=attempt.tried_at,
+        is_answered=attempt.is_answered,
         looks=operation.looks,
         now=service.clock(),
         default_country=_default_country(service, operation.account_id),
