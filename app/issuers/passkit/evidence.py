@@ -25,7 +25,7 @@ the last try, or 60 s after it, because PassKit may still be at work on a reques
 That an event is not listed proves nothing: how long events are kept is a setting of each program, and they may be
 listed late or cut off. "Not done" is never said while the balance is where our effect would have put it.
 
-A record that PassKit does not have any more raises NotFound; the caller looks whether PassKit knows its program.
+A record that PassKit does not have raises NotFound; the caller looks whether PassKit knows its program (`missing`).
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
-from app.errors import NotApplicable
+from app.errors import NotApplicable, UpstreamRejected
 from app.issuers.passkit.balance import CLOCKS, as_told, judge, not_done, others_of, unclear
-from app.issuers.passkit.failures import NotFound
 from app.issuers.passkit.holders import writes_of
 from app.issuers.passkit.mapping import new_pass, own_external_id, take_over
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.points import events
 from app.issuers.passkit.records import Record
+from app.issuers.passkit.translate import GONE
 from app.issuers.passkit.transport import Transport
 from app.issuers.passkit.validity import REISSUED, is_over
-from app.issuers.protocol import Done, Exists, NotDone, Refused, Settled, Step
+from app.issuers.protocol import Done, Exists, NotDone, Refused, Settled, Step, Unclear
 from app.model import Kind, Program
 from app.refusals import already_redeemed
 
@@ -67,7 +67,7 @@ def find_out(transport: Transport, effect: Effect, step: Step) -> Settled:
     """Return what became of the effect; see the table above.
 
     Raises:
-        PassKitFailure: PassKit cannot be asked; NotFound: it does not have the record.
+        PassKitFailure: PassKit cannot be asked; NotFound: it does not have the record (`missing`).
     """
     match effect:
         case Issue():
@@ -86,6 +86,12 @@ def find_out(transport: Transport, effect: Effect, step: Step) -> Settled:
             return _updated(transport, effect, step)
         case SetExpiry():
             return _expiry_set(transport, effect, step)
+
+
+def missing(effect: Effect, step: Step) -> NotDone | Refused | Unclear:
+    """Return what it means that PassKit has no record, although it knows the program."""
+    is_new = isinstance(effect, Issue) or step.subject.upstream_id is None
+    return not_done(step) if is_new else Refused(UpstreamRejected(GONE), is_gone=True)
 
 
 def _read(transport: Transport, step: Step) -> Record:
@@ -125,21 +131,14 @@ def _moved(transport: Transport, effect: ChangeTier, step: Step) -> Settled:
 
 def _issued(transport: Transport, effect: Issue, step: Step) -> Settled:
     found = _made_anew(transport, step, effect.external_id)
-    if found is None:
-        return not_done(step)
     if not _is_ours(found, effect.external_id, step, transport.offset()):
         return exists(found, step.program, step)
     return issued(step, found)
 
 
-def _made_anew(transport: Transport, step: Step, external_id: str | None) -> Record | None:
-    assert step.program.upstream_id is not None
-    try:
-        return routes_of(step.program).find(
-            transport, step.program.upstream_id, external_id or own_external_id(step.id)
-        )
-    except NotFound:
-        return None
+def _made_anew(transport: Transport, step: Step, external_id: str | None) -> Record:
+    name = external_id or own_external_id(step.id)
+    return routes_of(step.program).find(transport, str(step.program.upstream_id), name)
 
 
 def _is_ours(found: Record, external_id: str | None, step: Step, offset: timedelta) -> bool:
@@ -196,7 +195,7 @@ def _reinstated(transport: Transport, effect: Reinstate, step: Step) -> Settled:
     subject = step.subject
     if subject.upstream_id is None:
         found = _made_anew(transport, step, subject.external_id)
-        if found is None or not _is_ours(found, subject.external_id, step, transport.offset()):
+        if not _is_ours(found, subject.external_id, step, transport.offset()):
             return not_done(step)
         return reissued(effect, step, found)
     record = _read(transport, step)

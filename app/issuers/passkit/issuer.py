@@ -27,7 +27,7 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
-from app.errors import NotApplicable, PassrailError, UpstreamRejected
+from app.errors import NotApplicable, PassrailError
 from app.issuers.passkit import evidence, points, validity
 from app.issuers.passkit.failures import Conflict, NotFound, PassKitFailure
 from app.issuers.passkit.holders import merged_person, writes_of
@@ -35,7 +35,7 @@ from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, ta
 from app.issuers.passkit.passes import New, Redemption, routes_of
 from app.issuers.passkit.points import Details
 from app.issuers.passkit.reader import PassKitReader
-from app.issuers.passkit.translate import GONE, is_about_pass, to_error
+from app.issuers.passkit.translate import is_about_pass, to_error
 from app.issuers.protocol import Done, Outcome, Refused, Settled, Step, Unclear
 from app.model import HOLDER_FIELDS, EndsCardsBy, Kind
 
@@ -242,19 +242,22 @@ class PassKitIssuer(PassKitReader):
         if not failure.is_certain or self.transport.writes:
             return Unclear(to_error(failure), is_answered=failure.is_answered or failure.is_read)
         if isinstance(failure, NotFound) and is_about_pass(failure) and not isinstance(effect, Issue):
-            missing = self._missing(effect, step)
-            return Refused(missing.error) if isinstance(missing, Unclear) else missing
+            found = self._missing(effect, step)
+            if isinstance(found, Done | Refused):
+                return found
+            if isinstance(found, Unclear):
+                return Refused(found.error)
         return Refused(to_error(failure))
 
-    def _missing(self, effect: Effect, step: Step) -> Done | Refused | Unclear:
-        """PassKit has no record of the pass: it is gone, unless PassKit does not even know the program."""
+    def _missing(self, effect: Effect, step: Step) -> Settled:
+        """PassKit has no record of the pass: there is none, unless PassKit does not even know the program."""
         try:
             error = self.why_missing(step.program)
         except PassKitFailure as failure:
             error = to_error(failure)
         if error is not None:
             return Unclear(error)
-        return self._deleted(effect, step) if self._deletes(effect) else Refused(UpstreamRejected(GONE), is_gone=True)
+        return self._deleted(effect, step) if self._deletes(effect) else evidence.missing(effect, step)
 
 
 def _upstream_id(step: Step) -> str:
