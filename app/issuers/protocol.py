@@ -6,19 +6,20 @@ described here:
 
     Issuer          makes effects true, one method an effect, and finds out what became of one (`settled`)
     RemoteIssuer    an Issuer that keeps records of its own: reads, lists, programs, webhooks
-    RemoteKind      a kind of remote issuer ("passkit"): the one thing that is registered (`issuers/__init__.py`)
+    RemoteKind      a kind of remote issuer: the one thing that is registered (`issuers/__init__.py`)
 
 What came of an effect is told by a value (`Outcome`), because each has its own way on in the runner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from app.clock import Clock
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -34,6 +35,7 @@ from app.effects import (
 from app.errors import PassrailError
 from app.model import CustomField, EndsCardsBy, Kind, Pass, Program, Tier
 from app.schema import Base
+from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,10 +197,17 @@ class FoundProgram:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a remote issuer can issue from. `notes` says in sentences what could not be read, and why."""
+    """What a remote issuer can issue from.
+
+    Attributes:
+        programs: those that could be read.
+        notes: sentences on what could not be read, and why.
+        unread: kinds of program that could not be read in full: one of these that is missing may be there all the same.
+    """
 
     programs: Sequence[FoundProgram]
     notes: tuple[str, ...] = ()
+    unread: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +263,7 @@ class RemoteIssuer(Issuer, Protocol):
         ...
 
     def catalogue(self) -> Catalogue:
-        """Read the programs. What cannot be read is left out and named."""
+        """Read the programs. What cannot be read is left out and named; where nothing can be read, that is raised."""
         ...
 
     def find(self, program: Program, external_id: str) -> Pass | None:
@@ -269,8 +278,16 @@ class RemoteIssuer(Issuer, Protocol):
         """Return a pass that is not on record here, by the issuer's own ID; None: the program has none."""
         ...
 
-    def passes(self, program: Program, offset: int, limit: int) -> Sequence[Pass]:
-        """Return a page of the program's passes, those made first first, as new passes of ours."""
+    def passes(self, program: Program, offset: int, limit: int, known: Callable[[str], Pass | None]) -> Sequence[Pass]:
+        """Return a page of the program's passes, those made first first.
+
+        Args:
+            program: whose passes.
+            offset: how many to leave out.
+            limit: how many to return at most.
+            known: gives our record of a pass by the issuer's ID. Such a pass is returned as `read` would; all others as
+                new passes of ours.
+        """
         ...
 
     def subscribe(self, program: Program, url: str) -> str:
@@ -289,9 +306,11 @@ class RemoteIssuer(Issuer, Protocol):
 class RemoteKind(Protocol):
     """A kind of remote issuer, one for the process."""
 
-    name: str  # in the database, in addresses and answers: "passkit"
-    title: str  # as people write it: "PassKit"
-    form: Base  # what PUT /v1/issuer takes for it
+    name: str  # in the database, in addresses and answers, in lower case
+    title: str  # as people write it
+    form: Base  # what PUT /v1/issuer takes for it; its field `issuer` takes the name only
+
+    def __init__(self, settings: Settings, clock: Clock) -> None: ...
 
     def target(self, form: Mapping[str, Any]) -> Target:
         """Make a target of a form that was filled in."""
