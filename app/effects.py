@@ -296,6 +296,15 @@ def from_json(values: Mapping[str, Any]) -> Effect:
     return effect
 
 
+def merged(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two effects tell together: lists are joined, all else is told by the later one."""
+    both = {**details, **more}
+    for name, value in more.items():
+        if isinstance(value, list) and isinstance(details.get(name), list):
+            both[name] = [*details[name], *value]
+    return both
+
+
 def make_converter() -> Converter:
     """Return what turns typed values into JSON values and back."""
     made = Converter(forbid_extra_keys=False)

@@ -41,7 +41,7 @@ class PassQuery(PageQuery):
 # A pass named by program and external ID is looked for at PassKit where the account is connected to it.
 UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 PASS = PassAnswer()
-PASS_EXAMPLE = {name: value for name, value in example({}).items() if name != "operation_id"}
+PASS_EXAMPLE = example({}, PassAnswer)
 PASS_PAGE = page_answer("PassPage", PASS)
 PASS_ID = {"in": "path", "name": "pass_id", "description": "ID of the pass."}
 

@@ -108,7 +108,15 @@ def _write(
     now = service.clock() if row is None else moment_after(service.clock(), row.updated_at)
     changes = [Change(effect, done.before, done.after)]
     written = write_pass(
-        connection, service, operation, attempt.program, row, replace(seen, updated_at=now), changes, plan.reason
+        connection,
+        service,
+        operation,
+        attempt.program,
+        row,
+        replace(seen, updated_at=now),
+        changes,
+        plan.reason,
+        done.notes,
     )
     plan = plan.after(written.subject, written.details, done.notes)
     if not plan.is_complete or plan.refusal is not None:
@@ -182,8 +190,11 @@ def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> Passra
         now = service.clock()
         need_lease(connection, attempt, now)
         keeps_key = operation.idempotency_key is not None and (outcome.was_sent or done > 0)
-        ended = refused(replace(operation, request=to_request(plan)), error, now, keeps_key=keeps_key)
-        operations.save(connection, operation, replace(ended, tried_at=now if outcome.was_sent else None))
+        ended = refused(operation, error, now, keeps_key=keeps_key)
+        # A repeat with the key goes on from there; without one the plan still tells what was done.
+        kept = to_request(plan) if keeps_key or done else None
+        ended = replace(ended, request=kept, tried_at=now if outcome.was_sent else None)
+        operations.save(connection, operation, ended)
     if outcome.is_gone:
         mark_gone(service, attempt.program, attempt.subject)
     return error

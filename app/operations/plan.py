@@ -15,7 +15,7 @@ from typing import Any
 
 from cattrs import BaseValidationError
 
-from app.effects import Effect, converter, from_json, to_json
+from app.effects import Effect, converter, from_json, merged, to_json
 from app.issuers.protocol import Basis
 from app.model import Pass
 from app.store.operations import Operation
@@ -108,15 +108,6 @@ def basis_of(subject: Pass | None) -> Basis:
     if subject is None:
         return Basis()
     return Basis(points=subject.points, tier_id=subject.tier_id, expires_at=subject.expires_at)
-
-
-def merged(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what two effects tell together: lists are joined, all else is told by the later one."""
-    both = {**details, **more}
-    for name, value in more.items():
-        if isinstance(value, list) and isinstance(details.get(name), list):
-            both[name] = [*details[name], *value]
-    return both
 
 
 def to_request(plan: Plan) -> str:

@@ -24,6 +24,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from app.issuers.passkit.issuer import PassKitIssuer
 from flask import Flask
 from sqlalchemy import Connection
 
@@ -32,7 +33,6 @@ from app.actions import operation, request, stepwise
 from app.clock import system_clock
 from app.events import outbox
 from app.issuers import Issuer
-from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import Upstream
 from app.model import Change, Mode
 from app.service import Service

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.actions import expiring
-from app.sync.expiry import tell_expired
 from app.store import expiries
+from app.sync import expiry
+from app.sync.expiry import tell_expired
 from tests.actions.checks import done
 from tests.events.couriers import courier, told
 from tests.world import COUPON, World
@@ -56,7 +56,7 @@ def test_a_pass_that_ended_otherwise_does_not_expire(world: World) -> None:
 def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
     any_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiring, "CHUNK", 2)
+    monkeypatch.setattr(expiry, "CHUNK", 2)
     for _ in range(7):
         any_world.make_pass(expires_at="2026-11-21")
     any_world.clock.advance(days=2)

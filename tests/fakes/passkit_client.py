@@ -7,12 +7,14 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import requests
 
 from tests.fakes.passkit import FakePassKit
 from tests.fakes.passkit.seed import ADULT, BRONZE, CAMPAIGN, EVENT, OFFER_VARIABLE, PROGRAM
+from tests.fakes.passkit.state import to_text
 
 # PassKit's own code dates its tokens 10 seconds back and lets them live for 40.
 BACKDATED_SECONDS, LIFETIME_SECONDS = 10, 40
@@ -90,9 +92,27 @@ class Client:
         body = {"programId": PROGRAM, "tierId": BRONZE, "externalId": external_id, **values}
         return str(self.right("POST", "/members/member", body)["id"])
 
+    def enrol_by_form(self, **person: Any) -> str:
+        """Let somebody enrol at the enrolment page with this data, of whatever form; return the ID."""
+        return self.fake.enrol_by_form(PROGRAM, BRONZE, person)
+
     def member(self, member_id: str) -> Any:
         """Return a member."""
         return self.right("GET", f"/members/member/id/{member_id}")
+
+    def expire(self, member_id: str, **time: float) -> None:
+        """Set a member's expiry date, so many days or hours from now: `expire(member_id, days=-1)`."""
+        date = to_text(self.fake.state.now() + timedelta(**time))
+        self.right("PUT", "/members/member/updateExpiry", {"id": member_id, "expiryDate": date})
+
+    def status(self, member_id: str) -> tuple[str, str]:
+        """Return the status of a member and that of the pass."""
+        member = self.member(member_id)
+        return member["status"], member["passMetaData"]["status"]
+
+    def coupon(self, coupon_id: str) -> Any:
+        """Return a coupon."""
+        return self.right("GET", f"/coupon/singleUse/coupon/{coupon_id}")
 
     def make_coupon(self, external_id: str = "c-17", **values: Any) -> str:
         """Make a coupon and return the ID."""

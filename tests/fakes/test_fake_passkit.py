@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.passkit import FakePassKit, seed
 from tests.fakes.passkit.recording import WrongRequests
-from tests.fakes.passkit.seed import ADULT, BRONZE, EVENT, GOLD, PROGRAM, SILVER, VENUE
+from tests.fakes.passkit.seed import ADULT, BRONZE, EVENT, FOREVER, GOLD, PROGRAM, SILVER, VENUE
 from tests.fakes.passkit_client import Client, refused
 from tests.world import FakeClock
 
@@ -138,7 +138,7 @@ def test_everything_for_a_dropdown_is_there(client: Client) -> None:
     assert {project["protocol"] for project in projects} == {"MEMBERSHIP", "SINGLE_USE_COUPON", "EVENT_TICKETING"}
     assert all(project["secret"] and project["key"] for project in projects)
     tiers = client.listed("/members/tiers/list", {"programId": PROGRAM})
-    assert [tier["id"] for tier in tiers] == [BRONZE, SILVER, GOLD]
+    assert [tier["id"] for tier in tiers] == [BRONZE, SILVER, GOLD, FOREVER]
     template = client.right("GET", f"/template/data/{tiers[0]['passTemplateId']}")["template"]
     names = {field["uniqueName"] for field in template["data"]["dataFields"]}
     assert {"meta.favouriteColour", "person.emailAddress", "custom.slogan"} <= names

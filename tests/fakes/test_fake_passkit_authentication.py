@@ -75,6 +75,17 @@ def test_a_wrong_clock_refuses_tokens_and_tells_its_time(client: Client, minutes
     assert parsedate_to_datetime(answer.headers["Date"]) == client.fake.state.true_now() + timedelta(minutes=minutes)
 
 
+def test_every_answer_tells_the_time_of_the_fakes_own_clock(client: Client) -> None:
+    client.fake.switches.clock_offset = 30
+    client.fake.advance(days=7)
+    expected = client.fake.state.true_now() + timedelta(seconds=30)
+    found = [client.ask("GET", "/user/profile"), client.ask("GET", "/members/program/none")]
+    for kind in ("status", "html", "empty"):
+        client.fake.fail(kind)
+        found.append(client.ask("GET", "/user/profile"))
+    assert {parsedate_to_datetime(answer.headers["Date"]) for answer in found} == {expected}
+
+
 def test_credentials_can_expire_in_mid_run(client: Client) -> None:
     client.fake.switches.requests_until_expiry = 2
     statuses = [client.ask("GET", "/user/profile").status_code for _ in range(4)]
@@ -88,8 +99,11 @@ def test_a_long_lived_token_is_made_at_the_login(client: Client) -> None:
     assert authorized(client, f"Bearer {token}").status_code == 200
     client.fake.advance(days=365)
     assert authorized(client, f"Bearer {token}").status_code == 200
-    credentials.long_lived_tokens.clear()
-    assert authorized(client, f"Bearer {token}").status_code == 401
+    credentials.expired_tokens.add(token)
+    credentials.long_lived_tokens.remove(token)
+    refused(authorized(client, f"Bearer {token}"), 401, "token is expired")
+    credentials.expired_tokens.clear()
+    refused(authorized(client, f"Bearer {token}"), 401, "invalid number of segments")
     assert client.ask("POST", "/login", {**body, "password": "no"}).status_code == 401
 
 

@@ -53,7 +53,12 @@ def test_everything_can_be_done_over_http(careless: Client) -> None:
         ("POST", "/faults", {"kind": "status", "effect": "last"}),
         ("POST", "/faults", {}),
         ("PATCH", "/switches", {"nonsense": 1}),
+        ("POST", "/faults", {"kind": "status", "tried": 1}),
         ("PATCH", "/switches", {"strict_fields": "yes"}),
+        ("PATCH", "/switches", {"broken_templates": "all"}),
+        ("PATCH", "/switches", {"broken_templates": [1]}),
+        ("PATCH", "/switches", {"route_delays": {"GET /user/profile": "long"}}),
+        ("PATCH", "/switches", {"tickets_status": "403"}),
     ],
 )
 def test_the_remote_control_refuses_nonsense(client: Client, method: str, path: str, body: Any) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.passkit.seed import BRONZE, PROGRAM
+from tests.contract.passkit_descriptors import Descriptors
+from tests.fakes.passkit.faults import UnknownFault
+from tests.fakes.passkit.seed import BRONZE, GOLD, PRODUCTION, PROGRAM
 from tests.fakes.passkit_client import Client, refused
 
 EARN = "/members/member/points/earn"
 MEMBERS = f"/members/member/list/{PROGRAM}"
+TICKETS = "/eventTickets/tickets/list"
 
 
 def test_a_delay_before_the_effect_can_swallow_the_request(client: Client) -> None:
@@ -55,6 +58,112 @@ def test_a_status_comes_instead_of_the_effect_or_after_it(client: Client, status
     refused(answer, status, "no luck")
     assert answer.headers["Retry-After"] == "7"
     assert client.member(identity)["points"] == (5 if effect == "first" else 0)
+
+
+ANY_STATUS = [301, 400, 401, 403, 404, 408, 409, 429, 500, 501, 502, 503, 504]
+BODIES = ['{"error":"context deadline exceeded","code":4,"message":"deadline"}', "<html>Bad gateway</html>", ""]
+
+
+@pytest.mark.parametrize("status", ANY_STATUS)
+@pytest.mark.parametrize("body", BODIES)
+def test_a_status_has_the_body_that_a_test_wants(client: Client, status: int, body: str) -> None:
+    identity = client.enrol()
+    client.fake.fail("status", f"PUT {EARN}", status=status, body=body, location="/elsewhere")
+    answer = client.ask("PUT", EARN, {"id": identity, "points": 5}, allow_redirects=False)
+    assert (answer.status_code, answer.text, answer.headers["Location"]) == (status, body, "/elsewhere")
+    assert answer.headers["Content-Type"] == ("text/html" if body.startswith("<") else "application/json")
+    assert client.member(identity)["points"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "points"),
+    [
+        ({"effect": "never"}, [0, 0, 0]),
+        ({"effect": "first"}, [5, 10, 15]),
+        ({"effect": "first", "on_try": "first"}, [5, 5, 5]),
+        ({"effect": "first", "on_try": "last"}, [0, 0, 5]),
+    ],
+)
+def test_a_fault_has_its_effect_on_every_try_or_on_one(
+    client: Client, options: dict[str, Any], points: list[int]
+) -> None:
+    identity = client.enrol()
+    client.fake.fail("status", f"PUT {EARN}", status=503, times=3, **options)
+    found = []
+    for _ in range(3):
+        assert client.ask("PUT", EARN, {"id": identity, "points": 5}).status_code == 503
+        found.append(client.member(identity)["points"])
+    assert found == points
+    assert client.right("PUT", EARN, {"id": identity, "points": 5})["points"] == points[-1] + 5
+
+
+def test_a_success_can_hide_an_error_and_do_nothing(client: Client) -> None:
+    identity = client.enrol()
+    told = {"code": 13, "message": "internal"}
+    client.fake.fail("status", "DELETE /members/member", status=200, body=json.dumps(told))
+    assert client.right("DELETE", "/members/member", {"id": identity}) == told
+    assert client.member(identity)["id"] == identity
+
+
+def test_an_answer_can_be_about_another_record(client: Client, descriptors: Descriptors) -> None:
+    mine, other = client.enrol("mine"), client.enrol("other", points=999, person={"emailAddress": "o@example.com"})
+
+    def mixed_up(method: str, path: str, body: Any = None, **options: Any) -> Any:
+        client.fake.fail("another_record", record_id=other, **options)
+        answer = client.ask(method, path, body)
+        descriptors.check_answer(method, path, answer.status_code, answer.content)
+        return answer.json()
+
+    earned = mixed_up("PUT", EARN, {"id": mine, "points": 5})
+    assert (earned["id"], earned["externalId"], earned["points"]) == (other, "other", 999)
+    read = mixed_up("GET", f"/members/member/id/{mine}")
+    assert (read["id"], read["person"]["emailAddress"]) == (other, "o@example.com")
+    event = mixed_up("PUT", "/members/member/tier", {"memberId": mine, "tierId": GOLD}, effect="never")
+    assert event["member"]["externalId"] == "other"
+    client.fake.fail("another_record", record_id=other)
+    assert {member["id"] for member in client.listed(MEMBERS)} == {other}
+    member = client.member(mine)
+    assert (member["points"], member["tierId"], member["person"]) == (5, BRONZE, None)
+
+
+def test_a_ticket_can_be_mixed_up_too(client: Client, descriptors: Descriptors) -> None:
+    mine, other = client.issue_ticket("t-1"), client.issue_ticket("t-2", optOut=True)
+    by_id = ("GET", f"/eventTickets/ticket/id/{mine}", None)
+    for method, path, body in (by_id, ("POST", TICKETS, {"productionId": PRODUCTION})):
+        client.fake.fail("another_record", record_id=other)
+        answer = client.ask(method, path, body)
+        descriptors.check_answer(method, path, answer.status_code, answer.content)
+        assert ('"ticketNumber": "t-2"' in answer.text, "t-1" in answer.text) == (True, False)
+
+
+def test_an_answer_can_tell_the_id_only(client: Client) -> None:
+    identity = client.enrol()
+    client.fake.fail("only_id", f"PUT {EARN}")
+    assert client.right("PUT", EARN, {"id": identity, "points": 5}) == {"id": identity}
+    assert client.member(identity)["points"] == 5
+
+
+def test_an_error_is_not_made_an_answer(client: Client) -> None:
+    for options in ({"kind": "only_id"}, {"kind": "another_record", "record_id": client.enrol()}):
+        client.fake.fail(**options)
+        refused(client.ask("GET", "/members/member/id/none"), 404, "does not exist")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "another_record"}, {"kind": "status", "record_id": "x"}, {"kind": "status", "on_try": "second"}]
+)
+def test_a_fault_must_make_sense(client: Client, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UnknownFault):
+        client.fake.fail(**wrong)
+
+
+def test_routes_can_be_slow_one_by_one(client: Client) -> None:
+    client.fake.switches.change({"route_delays": {"GET /user/profile": 0.2}})
+    began = time.monotonic()
+    client.right("GET", "/user/profile")
+    assert time.monotonic() - began >= 0.2
+    client.fake.switches.route_delays["GET /user/profile"] = 60
+    assert client.listed("/projects/list")
 
 
 def test_a_connection_can_be_reset(client: Client) -> None:

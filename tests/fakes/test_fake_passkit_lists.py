@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from tests.fakes.passkit.seed import BRONZE, GOLD, PROGRAM, SILVER
+from typing import Any
+
+import pytest
+
+from tests.fakes.passkit.seed import BRONZE, CAMPAIGN, GOLD, PRODUCTION, PROGRAM, SILVER
 from tests.fakes.passkit_client import Client, filter_by, refused
 
 SET = "/members/member/points/set"
 MEMBERS = f"/members/member/list/{PROGRAM}"
+COUPONS = f"/coupon/singleUse/coupons/list/{CAMPAIGN}"
+TICKETS = "/eventTickets/tickets/list"
 
 
 def test_a_list_is_one_object_a_line_and_25_long(client: Client) -> None:
@@ -25,6 +31,31 @@ def test_a_list_is_one_object_a_line_and_25_long(client: Client) -> None:
 def test_an_empty_list_has_no_body(client: Client) -> None:
     answer = client.ask("POST", MEMBERS, {})
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+MAKERS = {MEMBERS: Client.enrol, COUPONS: Client.make_coupon, TICKETS: Client.issue_ticket}
+COUNTS = {
+    MEMBERS: f"/members/count/{PROGRAM}",
+    COUPONS: f"/coupon/singleUse/coupons/count/{CAMPAIGN}",
+    TICKETS: "/eventTickets/tickets/count",
+}
+
+
+@pytest.mark.parametrize("path", [MEMBERS, COUPONS, TICKETS])
+def test_all_passes_can_be_read_page_by_page(client: Client, path: str) -> None:
+    names = [f"n-{number}" for number in range(7)]
+    for name in names:
+        MAKERS[path](client, name)
+        client.fake.advance(seconds=1)
+    key, body = ("ticketNumber", {"productionId": PRODUCTION}) if path == TICKETS else ("externalId", {})
+
+    def pages(**order: Any) -> list[list[str]]:
+        filters = [{"limit": 3, "offset": offset, "orderBy": "created", **order} for offset in (0, 3, 6, 9)]
+        return [[one[key] for one in client.listed(path, {**body, "filters": each})] for each in filters]
+
+    assert pages(orderAsc=True) == [names[:3], names[3:6], names[6:], []]
+    assert pages() == [names[6:3:-1], names[3:0:-1], names[:1], []]
+    assert client.right("POST", COUNTS[path], body) == {"total": 7}
 
 
 def test_members_are_filtered_by_few_fields_only(client: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from tests.fakes.passkit.seed import BRONZE, GOLD, PROGRAM
+from tests.fakes.passkit.seed import BRONZE, CAMPAIGN, GOLD, PROGRAM
 from tests.fakes.passkit.state import to_text
 from tests.fakes.passkit_client import Client, filter_by, refused
 
@@ -24,9 +24,15 @@ def test_a_taken_external_id_is_a_conflict(client: Client) -> None:
     assert client.fake.effects("POST /members/member", "c-17") == 1
 
 
-def test_an_external_id_with_a_slash_cannot_be_asked_for(careless: Client) -> None:
-    careless.enrol("c/17")
-    assert careless.ask("GET", f"/members/member/externalId/{PROGRAM}/c%2F17").status_code == 404
+def test_an_external_id_with_a_slash_is_taken_and_cannot_be_asked_for(careless: Client) -> None:
+    identity = careless.enrol("c/17")
+    careless.make_coupon("c/17")
+    assert careless.member(identity)["externalId"] == "c/17"
+    for path in (f"/members/member/externalId/{PROGRAM}", f"/coupon/singleUse/coupon/externalId/{CAMPAIGN}"):
+        for spelled in ("c%2F17", "c/17"):
+            assert careless.ask("GET", f"{path}/{spelled}").status_code == 404
+    body = {"externalId": "c/17", "programId": PROGRAM, "points": 5}
+    assert careless.right("PUT", EARN, body)["id"] == identity
 
 
 def test_a_patch_ignores_what_is_zero_false_or_empty(client: Client) -> None:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import requests
 
 from tests.fakes.passkit.delivery import sign
 from tests.fakes.passkit.seed import CAMPAIGN, PRODUCTION, PROGRAM
@@ -16,9 +17,10 @@ from tests.fakes.passkit_client import Client
 
 
 class Receiver:
-    """Somebody who listens: (method, headers, body) of everything that came."""
+    """Somebody who listens: (method, headers, body) of everything that came. The next answers are in `statuses`."""
 
     def __init__(self) -> None:
+        self.statuses: list[int] = []
         self.received: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         receiver = self
 
@@ -27,7 +29,7 @@ class Receiver:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append((self.command, headers, body))
-                self.send_response(204)
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
                 self.end_headers()
 
             def do_PUT(self) -> None:
@@ -154,6 +156,37 @@ def test_a_sink_is_listed_changed_and_deleted(client: Client, receiver: Receiver
     assert receiver.received == []
     assert client.right("DELETE", f"/integrations/sink/MEMBERSHIP/{identity}") == {}
     assert client.ask("GET", f"/integrations/sink/MEMBERSHIP/{identity}").status_code == 404
+
+
+def test_a_subscription_whose_answer_was_lost_is_found_by_its_target(client: Client, receiver: Receiver) -> None:
+    client.fake.fail("reset", "POST /integrations/sink", effect="first")
+    with pytest.raises(requests.ConnectionError):
+        subscribe(client, receiver, "PASS_EVENT_RECORD_CREATED")
+    (sink,) = client.listed("/integrations/sinks/list", {"classId": PROGRAM, "protocol": "MEMBERSHIP"})
+    assert json.loads(sink["configuration"])["targetUrl"] == receiver.url
+    assert client.right("DELETE", f"/integrations/sink/MEMBERSHIP/{sink['id']}") == {}
+
+
+def test_a_delivery_that_is_not_accepted_may_be_sent_again(client: Client, receiver: Receiver) -> None:
+    subscribe(client, receiver, "PASS_EVENT_RECORD_CREATED")
+    receiver.statuses = [500, 302]
+    client.enrol("once")
+    client.fake.deliveries.wait()
+    client.fake.switches.delivery_repeats = 3
+    receiver.statuses = [500, 302]
+    client.enrol("again")
+    client.fake.deliveries.wait()
+    assert [payload["pass"]["externalId"] for _, _, payload in receiver.received] == ["once", *["again"] * 3]
+    assert [attempt.status for attempt in client.fake.deliveries.sent] == [500, 500, 302, 204]
+
+
+def test_a_delivery_is_given_up_some_time(client: Client, receiver: Receiver) -> None:
+    subscribe(client, receiver, "PASS_EVENT_RECORD_CREATED")
+    client.fake.switches.delivery_repeats = 2
+    receiver.statuses = [500] * 9
+    client.enrol()
+    client.fake.deliveries.wait()
+    assert len(receiver.received) == 3
 
 
 def test_the_configuration_is_json_in_a_text(client: Client) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.fakes.passkit.seed import ADULT, ADULT_UID, EVENT, PRODUCTION, PRODUCTION_UID, VENUE, VENUE_UID
+from tests.fakes.passkit import seed
+from tests.fakes.passkit.seed import ADULT, ADULT_UID, EVENT, EVENT_IN, PRODUCTION, PRODUCTION_UID, VENUE, VENUE_UID
 from tests.fakes.passkit.state import to_text
 from tests.fakes.passkit_client import Client, refused
 
@@ -17,6 +18,36 @@ def test_a_ticket_number_is_unique_in_its_production(client: Client) -> None:
     params = {"productionId": PRODUCTION, "ticketNumber": "t-1"}
     ticket = client.right("GET", f"{TICKET}/ticketNumber", params=params)
     assert (ticket["id"], ticket["status"], ticket["event"]["venue"]["name"]) == (identity, "ISSUED", "Town hall")
+
+
+def test_a_ticket_tells_its_seat_its_order_and_its_event(client: Client) -> None:
+    seat = {"gate": "B", "section": "12", "row": "F", "seat": "7"}
+    face_value = {"amount": 2500, "currency": "EUR"}
+    identity = client.issue_ticket("t-1", orderNumber="o-1", seatInfo=seat, faceValue=face_value)
+    ticket = client.right("GET", f"{TICKET}/id/{identity}")
+    assert ticket["orderNumber"] == "o-1"
+    assert {name: ticket["seatInfo"][name] for name in seat} == seat
+    event, start = ticket["event"], client.fake.state.now() + EVENT_IN
+    assert (event["production"]["name"], event["venue"]["name"]) == ("Demo concert", "Town hall")
+    assert event["scheduledStartDate"] == to_text(start.replace(hour=19, minute=0))
+    (listed,) = client.listed("/eventTickets/tickets/list", {"productionId": PRODUCTION})
+    assert (listed["seatInfo"], listed["orderNumber"]) == (ticket["seatInfo"], "o-1")
+
+
+def test_many_events_and_ticket_types_come_in_pages_and_events_in_no_order(client: Client) -> None:
+    seed.many_tickets(client.fake.state, events=120, ticket_types=30)
+    path, body = "/eventTickets/events/list", {"productionId": PRODUCTION}
+    assert len(client.listed(path, body)) == 25
+    pages = [client.listed(path, {**body, "filters": {"limit": 100, "offset": offset}}) for offset in (0, 100)]
+    assert [len(page) for page in pages] == [100, 21]
+    starts = [event["scheduledStartDate"] for page in pages for event in page]
+    assert len(set(starts)) == 121
+    assert starts != sorted(starts)
+    assert starts[-1] == min(starts)
+    by_creation = {"limit": 100, "orderBy": "created", "orderAsc": True}
+    assert client.listed(path, {**body, "filters": by_creation}) == pages[0]
+    kinds = client.listed(f"/eventTickets/ticketTypes/{PRODUCTION}", {"filters": {"limit": 20, "offset": 20}})
+    assert len(kinds) == 12
 
 
 def test_a_ticket_by_own_ids_makes_its_event(client: Client) -> None:

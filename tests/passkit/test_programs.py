@@ -8,7 +8,7 @@ from tests.passkit.conftest import Joined
 
 def test_each_kind_is_there_with_its_tiers_and_fields(joined: Joined) -> None:
     membership, coupon, ticket = (joined.programs[kind] for kind in ("membership", "coupon", "event_ticket"))
-    assert [tier["id"] for tier in membership["tiers"]] == [seed.BRONZE, seed.SILVER, seed.GOLD]
+    assert [tier["id"] for tier in membership["tiers"]] == [seed.BRONZE, seed.SILVER, seed.GOLD, seed.FOREVER]
     assert membership["fields"] == [
         {"name": "favouriteColour", "title": "Favourite colour", "type": "text", "required": False}
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from app.actions.resume import resume_all
+
 from tests.fakes.passkit import seed
 from tests.passkit.conftest import Joined
 from tests.world import World
@@ -118,6 +118,7 @@ def test_a_webhook_that_came_first_does_not_hide_what_was_done(joined: Joined) -
     first = joined.act("redeem-pass", body, idempotency_key=KEY)
     assert first.status_code == 504
     from app.actions.elsewhere import refresh
+
     from app.model import Mode
     from app.store import passes
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from app.actions.resume import resume_all
 from sqlalchemy import func, select
 
 from app import upstream
 from app.actions import inbox
-from app.actions.resume import resume_all
 from app.model import Mode
 from app.store import inbox as kept
 from app.store.tables import events, passes, sinks

@@ -5,11 +5,11 @@
         ...  # a client talks to fake.url with fake.credentials
         assert fake.effects("PUT /members/member/points/earn", "invoice-17") == 1
 
-How a request goes through it: `http` reads it, `faults` may spoil it, `pipeline` finds its route, checks credentials
-and shape and calls the handler (`members`, `member_events`, `coupons`, `tickets`, `ticket_use`, `discovery`,
-`distribution`, `sinks`, `bulk`), which works on `state`; `shapes` prints the answer. Everything that can be set is in
-`switches`, everything that can go wrong in `faults`, everything that came in `recording`; `control` offers all of it
-over HTTP. For people: `serve`.
+How a request goes through it: `http` reads it, `pipeline` finds its route, checks credentials and shape and calls the
+handler (`members`, `member_events`, `event_lists`, `coupons`, `tickets`, `ticket_use`, `discovery`, `distribution`,
+`sinks`, `bulk`), which works on `state`; `shapes` prints the answer, which `spoiling` may spoil. Everything that can be
+set is in `switches`, everything that can go wrong in `faults`, everything that came in `recording`; `control` offers
+all of it over HTTP. `seed` makes accounts. For people: `serve`.
 """
 
 from __future__ import annotations

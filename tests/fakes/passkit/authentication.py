@@ -22,17 +22,22 @@ from tests.fakes.passkit.shapes import Record
 from tests.fakes.passkit.switches import Switches
 
 OLDEST_SECONDS = 59
+EXPIRED = "token is expired"
 PUBLIC_ROUTES = frozenset({"POST /login"})
 _BASE64_LETTERS = frozenset(string.ascii_letters + string.digits + "-_")
 
 
 @dataclass
 class Credentials:
-    """What opens this account: key and secret, tokens that live long, name and password of its user."""
+    """What opens this account: key and secret, tokens that live long, name and password of its user.
+
+    A long-lived token that expires moves from `long_lived_tokens` to `expired_tokens`.
+    """
 
     key: str = "demo-key"
     secret: str = "demo-secret-of-the-fake-passkit-server"
     long_lived_tokens: set[str] = field(default_factory=set)
+    expired_tokens: set[str] = field(default_factory=set)
     username: str = "demo"
     password: str = "demo-password"
 
@@ -62,6 +67,8 @@ def _token(authorization: str, credentials: Credentials, switches: Switches) -> 
     prefix, _, rest = authorization.partition(" ")
     if prefix == "Bearer" and rest in credentials.long_lived_tokens:
         return None
+    if prefix == "Bearer" and rest in credentials.expired_tokens:
+        raise Refusal(401, EXPIRED)
     if prefix == "Bearer" and switches.accept_bearer:
         return rest
     if not rest and not switches.accept_bare:
@@ -73,7 +80,7 @@ def _count_down(switches: Switches) -> None:
     if switches.requests_until_expiry is None:
         return
     if switches.requests_until_expiry <= 0:
-        raise Refusal(401, "token is expired")
+        raise Refusal(401, EXPIRED)
     switches.requests_until_expiry -= 1
 
 

@@ -22,7 +22,7 @@ def batch_update(call: Call) -> Record:
         for entry in call.body["updateEntries"]:
             _apply(record, entry)
         record["updated"] = call.state.now_text()
-        call.count(record.get("externalId") or record["id"])
+        call.count(record)
         call.publish(members.PROTOCOL, "UPDATED", record)
     return {}
 
@@ -50,7 +50,7 @@ def delete_members(call: Call) -> Record:
     in_program = members.listed(call, call.body["classId"])
     for record in matching(members.MEMBER, in_program, call.body["filterGroups"], members.filter_fields(call)):
         call.state.members.remove(record["id"])
-        call.count(record.get("externalId") or record["id"])
+        call.count(record)
         call.publish(members.PROTOCOL, "DELETED", record)
     return {}
 
@@ -64,7 +64,7 @@ def void_coupons(call: Call) -> Record:
     in_campaign = coupons.listed(call, call.body["classId"])
     for record in matching(coupons.COUPON, in_campaign, call.body["filterGroups"], coupons.FILTER_FIELDS):
         coupons.remove(call, record)
-        call.count(record.get("externalId") or record["id"])
+        call.count(record)
     return {}
 
 
@@ -75,7 +75,7 @@ def delete_tickets(call: Call) -> Record:
     in_production = [record for record in call.state.tickets if record["productionId"] == production_id]
     for record in matching(tickets.TICKET, in_production, call.body["filterGroups"], ticket_use.FILTER_FIELDS):
         tickets.remove(call, record)
-        call.count(record["ticketNumber"])
+        call.count(record)
     return {}
 
 
@@ -84,5 +84,5 @@ def delete_order(call: Call) -> Record:
     """Delete the tickets of an order."""
     for record in tickets.of_order(call, call.body):
         tickets.remove(call, record)
-        call.count(record["ticketNumber"])
+        call.count(record)
     return {}

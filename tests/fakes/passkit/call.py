@@ -23,7 +23,7 @@ class Call:
     """A request that is authenticated and has the right shape.
 
     `body` is the message that path, query and body make together. `publish` tells the sinks: protocol, what
-    happened, record. `count` notes an effect under the caller's own ID of it.
+    happened, record. `note` remembers an effect: the key to count it under, PassKit's ID of the record.
     """
 
     state: State
@@ -33,7 +33,12 @@ class Call:
     body: Record
     headers: Mapping[str, str]
     publish: Publish
-    count: Callable[[str], None]
+    note: Callable[[str, str], None]
+
+    def count(self, record: Record, event_id: str = "") -> None:
+        """Count something that was really done to a record, under the caller's own ID of the event or of the record."""
+        key = event_id or record.get("externalId") or record.get("ticketNumber") or record["id"]
+        self.note(key, record["id"])
 
     def text(self, name: str) -> str:
         """Return a text field, or "" when it is not set."""

@@ -19,7 +19,7 @@ READ_ONLY = {"id", "campaignId", "externalId", "status", "redemptionDetails", "p
 
 @route("POST", f"{PREFIX}/coupon", takes=COUPON, gives="io.Id", required="campaignId offerId")
 def create(call: Call) -> Record:
-    """Make a coupon. 409 when the campaign knows the external ID."""
+    """Make a coupon. 409 when the external ID is that of a coupon of the campaign which has not expired."""
     state, body = call.state, call.body
     campaign = call.known(state.campaigns, body["campaignId"])
     if "PROJECT_ACTIVE_FOR_OBJECT_CREATION" not in campaign.get("status", []):
@@ -32,10 +32,21 @@ def create(call: Call) -> Record:
     if not _has_own_expiry(offer):
         given.pop("expiryDate", None)
     record = {**given, "id": state.new_id(), "created": now, "updated": now, "passMetaData": {"issueAt": now}}
+    _free_external_id(call, campaign["id"], record.get("externalId", ""))
     state.coupons.add(record["id"], record)
-    call.count(record.get("externalId") or record["id"])
+    call.count(record)
     call.publish(PROTOCOL, "CREATED", record)
     return {"id": record["id"]}
+
+
+def _free_external_id(call: Call, campaign_id: str, external_id: str) -> None:
+    """Let another coupon have the external ID of one that is over, which is then found by PassKit's own ID only."""
+    known = call.state.coupons.find(campaign_id, external_id)
+    if known is None:
+        return
+    is_free_when_voided = call.switches.voided_coupons_free_ids and lifecycle.is_invalidated(known)
+    if lifecycle.has_expired(call.state, known) or is_free_when_voided:
+        call.state.coupons.release(known)
 
 
 def _offer(call: Call, campaign_id: str, offer_id: str) -> Record:
@@ -64,12 +75,11 @@ def _wanted(call: Call, campaign_name: str = "campaignId") -> Record:
 
 
 def _by_id(call: Call, identity: str) -> Record:
-    return lifecycle.get(call.state, call.state.coupons, identity, reactivation=call.switches.reactivation)
+    return lifecycle.get(call.state, call.state.coupons, identity)
 
 
 def _by_external_id(call: Call, campaign_id: str, external_id: str) -> Record:
-    reactivation = call.switches.reactivation
-    return lifecycle.find(call.state, call.state.coupons, campaign_id, external_id, reactivation=reactivation)
+    return lifecycle.find(call.state, call.state.coupons, campaign_id, external_id)
 
 
 @route("GET", f"{PREFIX}/coupon/{{id}}", takes="io.Id", gives=COUPON)
@@ -83,7 +93,7 @@ def get_by_id(call: Call) -> Record:
     takes="single_use_coupons.ExternalIdRequest", gives=COUPON,
 )  # fmt: skip
 def get_by_external_id(call: Call) -> Record:
-    """Return a coupon by the caller's ID."""
+    """Return a coupon by the caller's ID: the active one, when an expired one had the same."""
     return _by_external_id(call, call.text("couponCampaignId"), call.text("externalId"))
 
 
@@ -107,8 +117,8 @@ def _check_living(record: Record) -> None:
         raise business(f"coupon [{record['id']}] is expired or voided")
 
 
-def _changed(call: Call, record: Record, what: str = "UPDATED", count_as: str = "") -> Record:
-    call.count(count_as or record.get("externalId") or record["id"])
+def _changed(call: Call, record: Record, what: str = "UPDATED", event_id: str = "") -> Record:
+    call.count(record, event_id)
     call.publish(PROTOCOL, what, record)
     return {"id": record["id"]}
 
@@ -129,6 +139,7 @@ def patch_person(call: Call) -> Record:
 def rename(call: Call) -> Record:
     """Give a coupon another external ID. 409 when it is taken."""
     record = _wanted(call, "couponCampaignId")
+    _free_external_id(call, record["campaignId"], call.text("newExternalId"))
     call.state.coupons.rename(record, "externalId", call.text("newExternalId"))
     record["updated"] = call.state.now_text()
     return _changed(call, record)
@@ -154,7 +165,7 @@ def void(call: Call) -> Record:
         raise Refusal(501, "Method Not Allowed")
     record = _wanted(call)
     remove(call, record)
-    call.count(record.get("externalId") or record["id"])
+    call.count(record)
     return {}
 
 
@@ -170,7 +181,7 @@ def remove(call: Call, record: Record) -> None:
 def listed(call: Call, campaign_id: str) -> list[Record]:
     """Return all coupons of a campaign."""
     campaign = call.known(call.state.campaigns, campaign_id)["id"]
-    coupons = lifecycle.every(call.state, call.state.coupons, reactivation=call.switches.reactivation)
+    coupons = lifecycle.every(call.state, call.state.coupons)
     return [record for record in coupons if record["campaignId"] == campaign]
 
 

@@ -7,7 +7,7 @@ import hmac
 import json
 import queue
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -31,9 +31,17 @@ class Delivery:
     headers: dict[str, str] = field(default_factory=dict)
     status: int | None = None
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver has answered with 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
 
 class Deliveries:
-    """What goes to the sinks, and what went. There are no retries: what the live service does is unknown."""
+    """What goes to the sinks, and what went: `sent` holds every attempt.
+
+    What the live service does when it is not answered with 2xx is unknown; the switch `delivery_repeats` decides.
+    """
 
     def __init__(self, state: State, switches: Switches) -> None:
         self._state = state
@@ -88,10 +96,16 @@ class Deliveries:
             try:
                 if delivery is None:
                     return
-                delivery.status = _request(delivery)
-                self.sent.append(delivery)
+                self._deliver(delivery)
             finally:
                 self._waiting.task_done()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        for _ in range(1 + self._switches.delivery_repeats):
+            attempt = replace(delivery, status=_request(delivery))
+            self.sent.append(attempt)
+            if attempt.is_accepted:
+                return
 
 
 def sinks_secret(sink: Record) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tests.fakes.passkit import tickets
 from tests.fakes.passkit.call import Call
-from tests.fakes.passkit.errors import not_found
+from tests.fakes.passkit.errors import business, not_found
 from tests.fakes.passkit.filters import page
 from tests.fakes.passkit.links import project_url, tier_url
 from tests.fakes.passkit.routes import route
@@ -76,7 +76,9 @@ def list_templates(call: Call) -> list[Record]:
 
 @route("GET", "/template/data/{id}", takes="io.Id", gives=TEMPLATE)
 def get_template(call: Call) -> Record:
-    """Return a pass template with its fields."""
+    """Return a pass template with its fields, unless it is broken."""
+    if call.text("id") in call.switches.broken_templates:
+        raise business("runtime error: invalid memory address or nil pointer dereference")
     return call.known(call.state.templates, call.text("id"))
 
 

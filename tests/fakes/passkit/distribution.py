@@ -54,7 +54,7 @@ def send_mail(call: Call) -> Record:
         raise call.invalid("id", "required_without")
     if not call.text("alternativeEmail") and not record.get("person", {}).get("emailAddress"):
         raise business("email address cannot be empty")
-    call.count(record["id"])
+    call.count(record)
     return {}
 
 
@@ -66,7 +66,8 @@ def smart_pass_link(call: Call) -> Record:
     """Return a link that makes a pass when it is opened."""
     if not call.body["projectDistributionUrl"].get("url"):
         raise call.invalid("projectDistributionUrl.url")
-    call.count(call.body["projectDistributionUrl"]["url"])
+    url = call.body["projectDistributionUrl"]["url"]
+    call.note(url, url)
     return {"url": pass_url(call.state.region, call.state.new_id())}
 
 
@@ -76,7 +77,7 @@ def create_message(call: Call) -> Record:
     _check_messages(call)
     made = {**call.body, "id": call.state.new_id()}
     call.state.messages.add(made["id"], made)
-    call.count(made["id"])
+    call.count(made)
     return {"id": made["id"]}
 
 
@@ -87,7 +88,7 @@ def send_message(call: Call) -> Record:
     message = call.state.messages.get(call.text("messageId"))
     if message is None:
         raise not_found("message", call.text("messageId"))
-    call.count(call.text("messageId"))
+    call.count(message)
     if "passIds" in call.body:
         return {"count": len(call.body["passIds"].get("ids", []))}
     target = call.body.get("protocol", message)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 ErrorStyle = Literal["text", "model", "nested"]
 
 # The status of an HTTP answer and the gRPC code that the gateway made it from.
-_GRPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 429: 8, 500: 2, 501: 12, 503: 14}
+_GRPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 408: 1, 409: 6, 429: 8, 500: 2, 501: 12, 503: 14, 504: 4}
 
 
 class Refusal(Exception):

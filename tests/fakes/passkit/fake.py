@@ -8,22 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.fakes.passkit import control, lifecycle
+from tests.fakes.passkit import another, control, lifecycle, members
 from tests.fakes.passkit.authentication import Credentials
 from tests.fakes.passkit.delivery import Deliveries
 from tests.fakes.passkit.errors import not_found
-from tests.fakes.passkit.faults import Fault, Faults, strike
+from tests.fakes.passkit.faults import Fault, Faults
 from tests.fakes.passkit.http import Later, Reply, Request, Server
 from tests.fakes.passkit.pipeline import Contract, Pipeline
 from tests.fakes.passkit.recording import Recorded, Recording
-from tests.fakes.passkit.routes import find
+from tests.fakes.passkit.routes import EMPTY, find
 from tests.fakes.passkit.shapes import Record
+from tests.fakes.passkit.spoiling import strike
 from tests.fakes.passkit.state import Clock, State
 from tests.fakes.passkit.switches import Switches
 
 Seed = Callable[[State], None]
+Answer = TypeVar("Answer", bound=Reply | Later)
 HOME_REGION = "pub1"
 
 
@@ -105,7 +107,7 @@ class FakePassKit:
             self._begin()
 
     def _begin(self) -> None:
-        self.state = State(self._clock, self.region)
+        self.state = State(self._clock, self.region, self.switches)
         self.state.account = {
             "email": "owner@example.com", "username": self.credentials.username, "userId": "demo-user",
             "companyId": "demo-company", "companyName": "Passrail Demo", "regionId": HOME_REGION,
@@ -145,9 +147,15 @@ class FakePassKit:
 
         Args:
             route: `PUT /members/member/points/earn`.
-            key: the external event ID when there was one, else the pass's external ID, ticket number or ID.
+            key: the external event ID when there was one, else the pass's external ID or ticket number; or PassKit's
+                ID of the pass, for all that was done to it by this route.
         """
-        return self.recording.effects[route, key]
+        return self.recording.effects[route, key] or self.recording.writes[route, key]
+
+    @property
+    def doubles(self) -> dict[tuple[str, str], int]:
+        """What was done more than once: how often, by route and by the key that `effects` takes first."""
+        return {done: times for done, times in self.recording.effects.items() if times > 1}
 
     # --- what tests do ---
 
@@ -157,6 +165,24 @@ class FakePassKit:
         with self._lock:
             self.faults.add(fault)
         return fault
+
+    def enrol_by_form(self, program_id: str, tier_id: str, person: Record) -> str:
+        """Let somebody enrol at the enrolment page, which takes person's data that the API would refuse.
+
+        Returns:
+            PassKit's ID of the new member.
+
+        Raises:
+            Refusal: 404, the program has no such tier.
+        """
+        with self._lock:
+            tier = self.state.tiers.get(f"{program_id}/{tier_id}")
+            if tier is None:
+                raise not_found("tier", tier_id)
+            values = {"programId": program_id, "tierId": tier_id, "person": person}
+            record = members.add(self.state, tier, values)
+            self.deliveries.publish(members.PROTOCOL, "CREATED", record)
+            return str(record["id"])
 
     def advance(self, **time: float) -> None:
         """Let time pass for passes: `advance(days=91)`. Credentials and the Date header stay with the clock."""
@@ -201,11 +227,12 @@ class FakePassKit:
         with self._lock:
             if request.path.startswith(control.PREFIX):
                 return self._guarded(request, lambda: control.answer(self, request))
-            return self._slowed(self._serve(request))
+            return self._serve(request)
 
     def _serve(self, request: Request) -> Reply | Later:
         match = find(request.method, request.path)
-        route = match.route.name if match is not None and match.route is not None else ""
+        found = match.route if match is not None else None
+        route, gives = ("", EMPTY) if found is None else (found.name, found.gives)
         recorded = Recorded(request.method, request.path, request.query, request.headers, request.body, route)
         self.recording.requests.append(recorded)
 
@@ -213,10 +240,17 @@ class FakePassKit:
             with self._lock:
                 return self._guarded(request, lambda: self._pipeline.carry_out(request, match, recorded))
 
-        fault = self.faults.take(route) if self.faults.waiting else None
-        return carry_out() if fault is None else strike(fault, carry_out, self.switches)
+        def about_another(answer: Record) -> Record:
+            return another.about(self.state, gives, self.record(fault.record_id or ""), answer)
 
-    def _guarded(self, request: Request, answer: Callable[[], Reply]) -> Reply:
+        taken = self.faults.take(route) if self.faults.waiting else None
+        if taken is None:
+            return self._slowed(carry_out(), route)
+        fault, effect = taken
+        answer = self._guarded(request, lambda: strike(fault, effect, carry_out, self.switches, about_another))
+        return self._slowed(answer, route)
+
+    def _guarded(self, request: Request, answer: Callable[[], Answer]) -> Answer | Reply:
         """Answer even when the fake has a mistake of its own, which then fails the test."""
         try:
             return answer()
@@ -225,8 +259,8 @@ class FakePassKit:
             logging.getLogger(__name__).exception("the fake itself broke down: %s %s", request.method, request.path)
             return Reply(500, b'{"error":"the fake itself broke down"}')
 
-    def _slowed(self, answer: Reply | Later) -> Reply | Later:
-        delay = self.switches.delay_seconds
+    def _slowed(self, answer: Reply | Later, route: str) -> Reply | Later:
+        delay = self.switches.route_delays.get(route, self.switches.delay_seconds)
         if not delay or isinstance(answer, Later):
             return answer
         return Later(delay, lambda: answer)

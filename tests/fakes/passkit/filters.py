@@ -2,7 +2,8 @@
 
 Known of the live service: the default page has 25 records, -1 means all, each filter needs its three texts, and a
 field that is not on the list's own list is refused. Unknown, and chosen here: several groups must all hold; `like`
-without a percent sign finds a part; without `orderBy` the oldest record comes first.
+without a percent sign finds a part; without `orderBy` the oldest record comes first; every list can be ordered by when
+its records were made or changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.fakes.passkit.state import to_time
 
 DEFAULT_LIMIT = 25
 ALL = -1
+_ALWAYS_SORTABLE = frozenset({"created", "updated"})
 _LONG_AGO = "0001-01-01T00:00:00Z"
 
 # What filters call by another name than the record does.
@@ -36,7 +38,7 @@ def page(message: str, records: Iterable[Record], filters: Record, allowed: froz
     found = matching(message, records, filters.get("filterGroups", []), allowed)
     order = filters.get("orderBy", "")
     if order:
-        path = _path(order, allowed)
+        path = _path(order, allowed | (_ALWAYS_SORTABLE & fields(message).keys()))
         found.sort(key=_reader(message, path), reverse=not filters.get("orderAsc"))
     offset = filters.get("offset", 0)
     limit = filters.get("limit", DEFAULT_LIMIT)

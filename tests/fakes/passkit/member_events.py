@@ -1,4 +1,4 @@
-"""What happens to members: points, tiers, check-in and check-out, and the list of all that."""
+"""What happens to members: points, tiers, check-in and check-out. The lists of it are in `event_lists.py`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Any
 from tests.fakes.passkit import members
 from tests.fakes.passkit.call import Call
 from tests.fakes.passkit.errors import Refusal
-from tests.fakes.passkit.filters import DEFAULT_LIMIT, matching, page
 from tests.fakes.passkit.routes import route
 from tests.fakes.passkit.shapes import Record, float32
-from tests.fakes.passkit.state import to_time
 
 EVENT = "members.MemberEvent"
 POINTS = "members.MemberPoints"
-FILTER_FIELDS = frozenset({"member.id"})
 LONGEST_EVENT_ID = 255
 _BALANCES = ("points", "secondaryPoints", "tierPoints")
 _RESET = {"points": "resetPoints", "secondaryPoints": "resetSecondaryPoints", "tierPoints": "resetTierPoints"}
@@ -136,32 +133,6 @@ def _note(call: Call, record: Record, event_type: str, details: Record) -> Recor
     if event_id:
         event["externalId"] = event_id
     call.state.member_events.add(event["id"], event)
-    call.count(event_id or record.get("externalId") or record["id"])
+    call.count(record, event_id)
     call.publish(members.PROTOCOL, "UPDATED", record)
     return event
-
-
-def _listed(call: Call) -> list[Record]:
-    program_id = call.known(call.state.programs, call.text("programId"))["id"]
-    return [event for event in call.state.member_events if event["member"]["programId"] == program_id]
-
-
-@route("POST", "/members/program/list/events/{programId}", takes="members.ListRequest", gives=EVENT, stream=True)
-def list_events(call: Call) -> list[Record]:
-    """List what happened in a program."""
-    return page(EVENT, _listed(call), call.body.get("filters", {}), FILTER_FIELDS)
-
-
-@route("POST", "/members/program/count/events/{programId}", takes="members.ListRequest", gives="io.Count")
-def count_events(call: Call) -> Record:
-    """Count what happened in a program."""
-    groups = call.body.get("filters", {}).get("filterGroups", [])
-    return {"total": len(matching(EVENT, _listed(call), groups, FILTER_FIELDS))}
-
-
-@route("POST", "/members/member/list/events/{id}", takes="io.Id", gives=EVENT, stream=True)
-def list_events_of_member(call: Call) -> list[Record]:
-    """List the first 25 things that happened to a member, oldest first; there is no way to see more."""
-    record = members.by_id(call, call.text("id"))
-    found = [event for event in call.state.member_events if event["member"]["id"] == record["id"]]
-    return sorted(found, key=lambda event: to_time(event["created"]))[:DEFAULT_LIMIT]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.passkit import lifecycle, person
+from tests.fakes.passkit import expiry, lifecycle, person
 from tests.fakes.passkit.call import Call
 from tests.fakes.passkit.errors import business, not_found
 from tests.fakes.passkit.filters import matching, page
 from tests.fakes.passkit.routes import route
 from tests.fakes.passkit.shapes import Record
+from tests.fakes.passkit.state import State
 
 MEMBER = "members.Member"
 PROTOCOL = "MEMBERSHIP"
@@ -27,18 +28,30 @@ def enrol(call: Call) -> Record:
     program = call.known(state.programs, body["programId"])
     if "PROJECT_ACTIVE_FOR_OBJECT_CREATION" not in program.get("status", []):
         raise business("program is not active for object creation")
-    check_tier(call, body["programId"], body["tierId"])
+    tier = check_tier(call, body["programId"], body["tierId"])
     person.check(call, body.get("person", {}))
-    now = state.now_text()
-    given = {name: value for name, value in body.items() if name not in {"operation", "status", "passMetaData"}}
-    record = {**given, "id": state.new_id(), "created": now, "updated": now, "passMetaData": {"issueAt": now}}
     field = program.get("applyFieldToExternalIdOnEnrol", {}).get("fieldUniqueName")
-    if field == EMAIL_FIELD and not record.get("externalId"):
-        record["externalId"] = record.get("person", {}).get("emailAddress", "")
-    state.members.add(record["id"], record)
-    call.count(record.get("externalId") or record["id"])
+    if field == EMAIL_FIELD and not body.get("externalId"):
+        body["externalId"] = body.get("person", {}).get("emailAddress", "")
+    record = add(state, tier, body)
+    call.count(record)
     call.publish(PROTOCOL, "CREATED", record)
     return {"id": record["id"]}
+
+
+def add(state: State, tier: Record, values: Record) -> Record:
+    """Store a new member of a tier as it is given, and return it.
+
+    Raises:
+        Refusal: 409, the program knows the external ID.
+    """
+    now = state.now_text()
+    given = {name: value for name, value in values.items() if name not in {"operation", "status", "passMetaData"}}
+    record = {**given, "id": state.new_id(), "created": now, "updated": now, "passMetaData": {"issueAt": now}}
+    date = expiry.date_of_new_member(tier, state.now(), given.get("expiryDate"))
+    if date is not None:
+        record["expiryDate"] = date
+    return state.members.add(record["id"], record)
 
 
 def check_tier(call: Call, program_id: str, tier_id: str) -> Record:
@@ -73,13 +86,12 @@ def wanted(call: Call, id_name: str = "id", external_name: str = "externalId") -
 
 def by_id(call: Call, identity: str) -> Record:
     """Return a member by PassKit's ID."""
-    return lifecycle.get(call.state, call.state.members, identity, reactivation=call.switches.reactivation)
+    return lifecycle.get(call.state, call.state.members, identity)
 
 
 def by_external_id(call: Call, program_id: str, external_id: str) -> Record:
     """Return a member by the caller's ID."""
-    reactivation = call.switches.reactivation
-    return lifecycle.find(call.state, call.state.members, program_id, external_id, reactivation=reactivation)
+    return lifecycle.find(call.state, call.state.members, program_id, external_id)
 
 
 def check_living(record: Record) -> None:
@@ -110,6 +122,8 @@ def update(call: Call) -> Record:
     A patch, the default, sees only what is not zero, false or empty, and replaces `metaData` and `person` as a
     whole. A put replaces everything: what it does not mention is cleared (protobuf cannot tell the difference).
     """
+    if call.switches.data_collection and "person" not in call.body:
+        raise call.invalid("person")
     record = wanted(call)
     if "expiryDate" not in call.body:  # the one change that may bring it back
         check_living(record)
@@ -125,7 +139,7 @@ def update(call: Call) -> Record:
 
 
 def _changed(call: Call, record: Record) -> Record:
-    call.count(record.get("externalId") or record["id"])
+    call.count(record)
     call.publish(PROTOCOL, "UPDATED", record)
     return {"id": record["id"]}
 
@@ -157,7 +171,7 @@ def delete(call: Call) -> Record:
     """Delete a member for good; the external ID is free again."""
     record = wanted(call)
     call.state.members.remove(record["id"])
-    call.count(record.get("externalId") or record["id"])
+    call.count(record)
     call.publish(PROTOCOL, "DELETED", record)
     return {}
 
@@ -165,7 +179,7 @@ def delete(call: Call) -> Record:
 def listed(call: Call, program_id: str) -> list[Record]:
     """Return all members of a program."""
     program = call.known(call.state.programs, program_id)["id"]
-    members = lifecycle.every(call.state, call.state.members, reactivation=call.switches.reactivation)
+    members = lifecycle.every(call.state, call.state.members)
     return [record for record in members if record["programId"] == program]
 
 

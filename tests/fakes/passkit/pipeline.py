@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -90,16 +91,21 @@ class Pipeline:
         if route.name not in authentication.PUBLIC_ROUTES:
             now = self._state.true_now().timestamp() + self._switches.clock_offset
             authentication.check(request.headers.get("authorization"), self._credentials, self._switches, now)
+        self._check_protocol(route)
         body = self._read(route, match, request)
         for name in route.required:
             if not body.get(name):
                 raise invalid(route.takes, name)
-        count = partial(self._count, route.name)
-        call = Call(self._state, self._switches, self._credentials, route, body, request.headers, self._publish, count)
+        note = partial(self._recording.count, route.name)
+        call = Call(self._state, self._switches, self._credentials, route, body, request.headers, self._publish, note)
         return self._print(route, route.handler(call))
 
-    def _count(self, route: str, key: str) -> None:
-        self._recording.effects[route, key] += 1
+    def _check_protocol(self, route: Route) -> None:
+        """Refuse the routes of a protocol that the account does not have."""
+        protocols = {"/eventTickets/": self._switches.tickets_status, "/coupon/": self._switches.coupons_status}
+        for prefix, status in protocols.items():
+            if status is not None and route.path.startswith(prefix):
+                raise Refusal(status, HTTPStatus(status).phrase)
 
     def _read(self, route: Route, match: Match, request: Request) -> Record:
         reader = Reader()

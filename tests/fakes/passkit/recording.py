@@ -43,7 +43,8 @@ class Recording:
     """Requests (the last 20 000), effects and mistakes.
 
     `effects` counts what was really done, by route and by the caller's own ID of it (external event ID, external ID,
-    ticket number): more than 1 is a double effect. `unknown_fields` are fields that the live service would drop
+    ticket number): more than 1 is a double effect. `writes` counts the same by PassKit's ID of the record, so that
+    several events of a record are several writes. `unknown_fields` are fields that the live service would drop
     without a word; `contract_errors` are requests and answers that do not fit PassKit's own description;
     `breakdowns` are mistakes of the fake itself.
     """
@@ -51,10 +52,22 @@ class Recording:
     def __init__(self) -> None:
         self.requests: deque[Recorded] = deque(maxlen=KEPT_REQUESTS)
         self.effects: Counter[tuple[str, str]] = Counter()
+        self.writes: Counter[tuple[str, str]] = Counter()
         self.unknown_fields: list[str] = []
         self.unknown_routes: list[str] = []
         self.contract_errors: list[str] = []
         self.breakdowns: list[str] = []
+
+    def count(self, route: str, key: str, record_id: str) -> None:
+        """Count an effect.
+
+        Args:
+            route: what was asked, `PUT /members/member/points/earn`.
+            key: the caller's own ID of the event or, without one, of the record.
+            record_id: PassKit's ID of the record.
+        """
+        self.effects[route, key] += 1
+        self.writes[route, record_id] += 1
 
     def check(self) -> None:
         """Fail when a request was wrong in a way that the live service hides.
@@ -75,6 +88,7 @@ class Recording:
         """Forget everything."""
         self.requests.clear()
         self.effects.clear()
+        self.writes.clear()
         self.unknown_fields.clear()
         self.unknown_routes.clear()
         self.contract_errors.clear()

@@ -1,13 +1,15 @@
-"""A demo account: a membership program with three tiers, a coupon campaign with two offers, a production with an event.
+"""A demo account: a membership program with four tiers, a coupon campaign with two offers, a production with an event.
 
 IDs are fixed and have PassKit's length, so that examples can name them.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
 from typing import Any
 
+from tests.fakes.passkit.expiry import USUAL_DAYS_KEPT
 from tests.fakes.passkit.shapes import Record
 from tests.fakes.passkit.state import State, to_text
 
@@ -17,6 +19,7 @@ PRODUCTION = "demoProduction00000001"
 VENUE = "demoVenue0000000000001"
 EVENT = "demoEvent0000000000001"
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
+FOREVER = "forever"  # passes of this tier do not expire; those of the others do, on a date of their own
 OFFER_FIXED = "demoOfferFixed00000001"
 OFFER_VARIABLE = "demoOfferVariable00001"
 ADULT = "demoTicketTypeAdult001"
@@ -50,24 +53,25 @@ def _templates(state: State, now: str) -> None:
     slogan = _field("custom.slogan", "CUSTOM_FIELDS", "Slogan", "TEXT", defaultValue="Hello ${meta.favouriteColour}")
     del slogan["userCanSetValue"]
     member_fields = [name, {**email, "isRequired": True}, color, points, tier, expiry, slogan]
-    for identity, title, protocol, fields in (
-        (MEMBER_TEMPLATE, "Demo card", "MEMBERSHIP", member_fields),
-        (COUPON_TEMPLATE, "Demo coupon", "SINGLE_USE_COUPON", [name, email, sku, expiry]),
-        (TICKET_TEMPLATE, "Demo ticket", "EVENT_TICKETING", [name, email, color]),
-    ):  # fmt: skip
-        template = {
-            "id": identity,
-            "name": title,
-            "protocol": protocol,
-            "revision": 1,
-            "organizationName": "Passrail Demo",
-            "description": title,
-            "data": {"dataFields": [{**field, "templateId": identity} for field in fields]},
-            "colors": {"backgroundColor": "#1f2937", "labelColor": "#cbd5e1", "textColor": "#ffffff"},
-            "timezone": "Europe/Berlin",
-        }
-        record = {"template": template, "Name": title, "protocol": protocol, "revision": 1, "createdAt": now}
-        state.templates.add(identity, {**record, "ownerUsername": "demo", "updatedAt": now})
+    _template(state, MEMBER_TEMPLATE, "Demo card", "MEMBERSHIP", member_fields, now)
+    _template(state, COUPON_TEMPLATE, "Demo coupon", "SINGLE_USE_COUPON", [name, email, sku, expiry], now)
+    _template(state, TICKET_TEMPLATE, "Demo ticket", "EVENT_TICKETING", [name, email, color], now)
+
+
+def _template(state: State, identity: str, title: str, protocol: str, fields: list[Record], now: str) -> None:
+    template = {
+        "id": identity,
+        "name": title,
+        "protocol": protocol,
+        "revision": 1,
+        "organizationName": "Passrail Demo",
+        "description": title,
+        "data": {"dataFields": [{**field, "templateId": identity} for field in fields]},
+        "colors": {"backgroundColor": "#1f2937", "labelColor": "#cbd5e1", "textColor": "#ffffff"},
+        "timezone": "Europe/Berlin",
+    }
+    record = {"template": template, "Name": title, "protocol": protocol, "revision": 1, "createdAt": now}
+    state.templates.add(identity, {**record, "ownerUsername": "demo", "updatedAt": now})
 
 
 def _field(name: str, kind: str, label: str, data_type: str, **more: Any) -> Record:
@@ -88,24 +92,33 @@ def _project(state: State, protocol: str, identity: str, name: str, short_code: 
 
 
 def _membership(state: State, now: str) -> None:
-    _project(state, "MEMBERSHIP", PROGRAM, "Demo loyalty", "demoL1", now)
+    _program(state, PROGRAM, "Demo loyalty", "demoL1", now)
+    for index, tier in enumerate((BRONZE, SILVER, GOLD), start=1):
+        _tier(state, PROGRAM, tier, index, MEMBER_TEMPLATE, now)
+    lifetime = _tier(state, PROGRAM, FOREVER, 4, MEMBER_TEMPLATE, now)
+    lifetime.update(name="Lifetime", expirySettings={"expiryType": "EXPIRE_NONE"})
+
+
+def _program(state: State, identity: str, name: str, short_code: str, now: str) -> None:
+    _project(state, "MEMBERSHIP", identity, name, short_code, now)
     state.programs.add(
-        PROGRAM,
+        identity,
         {
-            "id": PROGRAM, "name": "Demo loyalty", "status": list(_ACTIVE_DRAFT), "created": now, "updated": now,
+            "id": identity, "name": name, "status": list(_ACTIVE_DRAFT), "created": now, "updated": now,
             "pointsType": {"balanceType": "BALANCE_TYPE_DOUBLE"}, "metaFieldsList": ["favouriteColour"],
-            "passTypeIdentifier": "pass.com.example.demo",
+            "passTypeIdentifier": "pass.com.example.demo", "autoDeleteDaysAfterExpiry": USUAL_DAYS_KEPT,
         },
     )  # fmt: skip
-    for index, tier in enumerate((BRONZE, SILVER, GOLD), start=1):
-        state.tiers.add(
-            f"{PROGRAM}/{tier}",
-            {
-                "id": tier, "tierIndex": index, "name": tier.title(), "programId": PROGRAM,
-                "passTemplateId": MEMBER_TEMPLATE, "timezone": "Europe/Berlin", "shortCode": f"demoT{index}",
-                "allowTierEnrolment": {"ok": True}, "created": now, "updated": now,
-            },
-        )  # fmt: skip
+
+
+def _tier(state: State, program_id: str, identity: str, index: int, template_id: str, now: str) -> Record:
+    tier = {
+        "id": identity, "tierIndex": index, "name": identity.title(), "programId": program_id,
+        "passTemplateId": template_id, "timezone": "Europe/Berlin", "shortCode": f"demoT{index}",
+        "allowTierEnrolment": {"ok": True}, "expirySettings": {"expiryType": "EXPIRE_ON_VARIABLE_DATE_TIME"},
+        "created": now, "updated": now,
+    }  # fmt: skip
+    return state.tiers.add(f"{program_id}/{identity}", tier)
 
 
 def _coupons(state: State, now: str) -> None:
@@ -148,13 +161,44 @@ def _tickets(state: State, now: str) -> None:
     }
     state.venues.add(VENUE, {**venue, **stamps})
     start = (state.now() + EVENT_IN).replace(hour=19, minute=0, second=0, microsecond=0)
-    state.events.add(
-        EVENT,
-        {
-            "id": EVENT, "productionId": PRODUCTION, "venueId": VENUE, "scheduledStartDate": to_text(start),
-            "endDate": to_text(start + timedelta(hours=3)), **stamps,
-        },
-    )  # fmt: skip
+    _event(state, EVENT, start, now)
     for identity, uid in ((ADULT, ADULT_UID), (CHILD, CHILD_UID)):
-        kind = {"id": identity, "uid": uid, "productionId": PRODUCTION, "name": uid.title()}
-        state.ticket_types.add(identity, {**kind, "beforeRedeemPassTemplateId": TICKET_TEMPLATE, **stamps})
+        _ticket_type(state, identity, uid, now)
+
+
+def _event(state: State, identity: str, start: datetime, now: str) -> None:
+    times = {"scheduledStartDate": to_text(start), "endDate": to_text(start + timedelta(hours=3))}
+    places = {"productionId": PRODUCTION, "venueId": VENUE}
+    state.events.add(identity, {"id": identity, **places, **times, "created": now, "updated": now})
+
+
+def _ticket_type(state: State, identity: str, uid: str, now: str) -> None:
+    kind = {"id": identity, "uid": uid, "productionId": PRODUCTION, "name": uid.title(), "created": now, "updated": now}
+    state.ticket_types.add(identity, {**kind, "beforeRedeemPassTemplateId": TICKET_TEMPLATE})
+
+
+def many(state: State, *, programs: int = 500, tiers: int = 3) -> None:
+    """Add membership programs, each with tiers, each tier with a template of its own."""
+    now = state.now_text()
+    color = _field("meta.favouriteColour", "META", "Favourite colour", "TEXT")
+    for number in range(1, programs + 1):
+        program_id = f"manyProgram{number:011}"
+        _program(state, program_id, f"Program {number}", f"manyL{number}", now)
+        for index in range(1, tiers + 1):
+            template_id = f"manyTemplate{number:07}{index:03}"
+            _template(state, template_id, f"Card {number}.{index}", "MEMBERSHIP", [color], now)
+            _tier(state, program_id, f"tier-{index}", index, template_id, now)
+
+
+def many_tickets(state: State, *, events: int = 120, ticket_types: int = 0) -> None:
+    """Add events and ticket types to the demo's production.
+
+    The events are one a day, listed in no order: tomorrow's is the last.
+    """
+    now = state.now_text()
+    days = list(range(2, events + 1))
+    random.Random(events).shuffle(days)
+    for number, day in enumerate([*days, 1], start=1):
+        _event(state, f"manyEvent{number:013}", state.now() + timedelta(days=day), now)
+    for number in range(1, ticket_types + 1):
+        _ticket_type(state, f"manyTicketType{number:08}", f"kind-{number}", now)

@@ -48,7 +48,7 @@ def introduction(fake: FakePassKit) -> list[str]:
         f"A fake PassKit answers at {fake.url}. Nothing in it is real, and it forgets everything when it stops.",
         f"  API key     {fake.credentials.key}",
         f"  API secret  {fake.credentials.secret}",
-        f"  program     {seed.PROGRAM}, tiers {seed.BRONZE}, {seed.SILVER}, {seed.GOLD}",
+        f"  program     {seed.PROGRAM}, tiers {seed.BRONZE}, {seed.SILVER}, {seed.GOLD}, {seed.FOREVER}",
         f"  campaign    {seed.CAMPAIGN}, offers {seed.OFFER_FIXED}, {seed.OFFER_VARIABLE}",
         f"  production  {seed.PRODUCTION}, event {seed.EVENT}, ticket types {seed.ADULT}, {seed.CHILD}",
         f"  remote control (faults, clock, what came): {fake.url}/_fake",

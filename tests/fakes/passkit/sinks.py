@@ -61,7 +61,7 @@ def create(call: Call) -> Record:
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
     record["configuration"] = json.dumps({**_configuration(record), "signingSecret": secret})
     call.state.sinks.add(record["id"], record)
-    call.count(record["id"])
+    call.count(record)
     return {"id": record["id"]}
 
 
@@ -83,7 +83,7 @@ def update(call: Call) -> Record:
     changed = {**record, **call.body, "updatedAt": call.state.now_text()}
     changed["configuration"] = json.dumps({**_configuration(changed), "signingSecret": secret})
     record.update(changed)
-    call.count(record["id"])
+    call.count(record)
     return {"id": record["id"]}
 
 
@@ -105,7 +105,7 @@ def delete(call: Call) -> Record:
     """Unsubscribe."""
     record = _wanted(call)
     call.state.sinks.remove(record["id"])
-    call.count(record["id"])
+    call.count(record)
     return {}
 
 

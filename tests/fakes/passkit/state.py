@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.fakes.passkit.errors import duplicate
 from tests.fakes.passkit.shapes import Record
+from tests.fakes.passkit.switches import Switches
 
 Clock = Callable[[], datetime]
 
@@ -81,16 +82,19 @@ class Table:
         old, new = self._key(record), self._key({**record, field: value})
         if new != old and new in self._by_key:
             raise duplicate(self.what, value)
-        if old is not None:
-            del self._by_key[old]
+        self.release(record)
         record[field] = value
         if new is not None:
             self._by_key[new] = record["id"]
 
     def remove(self, identity: str) -> None:
         """Forget a record; its unique fields are free again."""
-        key = self._key(self._records.pop(identity))
-        if key is not None:
+        self.release(self._records.pop(identity))
+
+    def release(self, record: Record) -> None:
+        """Free a record's unique fields for another one, if they still mean this one. The record itself stays."""
+        key = self._key(record)
+        if key is not None and self._by_key.get(key) == record["id"]:
             del self._by_key[key]
 
     def _key(self, record: Record) -> tuple[Any, ...] | None:
@@ -102,10 +106,11 @@ class Table:
 class State:
     """The tables. Members, coupons and tickets are the passes; `passes` lists their tables by protocol."""
 
-    def __init__(self, clock: Clock, region: str) -> None:
+    def __init__(self, clock: Clock, region: str, switches: Switches) -> None:
         self._clock = clock
         self._random = random.Random()
         self.region = region
+        self.switches = switches
         self.ahead = timedelta()
         self.account: Record = {}
         self.projects = Table("project")

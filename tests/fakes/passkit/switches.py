@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tests.fakes.passkit.errors import ErrorStyle
@@ -29,6 +29,8 @@ class Switches:
     """Form of error bodies: "text" {"error": "..."}, "model" (older clients), "nested" (one report)."""
     delay_seconds: float = 0.0
     """Time every answer takes. The effect happens at once, the answer comes later."""
+    route_delays: dict[str, float] = field(default_factory=dict)
+    """Time the answers of single routes take, instead: {"POST /members/tiers/list": 0.2}."""
 
     # --- authentication ---
     accept_bare: bool = True
@@ -38,9 +40,32 @@ class Switches:
     longest_expiry: int | None = None
     """Seconds from now beyond which `exp` is refused. One team reports 60, others none."""
     clock_offset: float = 0.0
-    """Seconds that the server's clock is ahead of the true time. Its Date header tells the same time."""
+    """Seconds that the server's clock is ahead of the true time. Its Date header tells the same time. Passes age by the
+    true time: `FakePassKit.advance` moves theirs, in either direction."""
     requests_until_expiry: int | None = None
     """Authenticated requests after which every credential is refused as expired; None: never."""
+
+    # --- the account ---
+    tickets_status: int | None = None
+    """Status of all routes for event tickets (403, 404, 501): an account without tickets. None: it has them."""
+    coupons_status: int | None = None
+    """The same for coupons."""
+    broken_templates: list[str] = field(default_factory=list)
+    """IDs of templates that cannot be read (500)."""
+    data_collection: bool = False
+    """Refuse PUT /members/member without `person`, with 400: one report says so of programs that collect data."""
+
+    # --- lists of events that do not tell everything ---
+    event_types_not_kept: list[str] = field(default_factory=list)
+    """Types of member events that the program does not keep: ["EVENT_MEMBER_POINTS_EARNED"]."""
+    seconds_until_events_are_listed: float = 0.0
+    """How old an event must be to be listed and counted."""
+    lose_last_event: bool = False
+    """Leave the last event of every list out, without a word."""
+    list_no_events: bool = False
+    """Answer every list of events with nothing: 200 and an empty body."""
+    most_events_listed: int | None = None
+    """The most events that one answer lists, whatever limit was asked for; None: as many as were asked for."""
 
     # --- what is unknown of the live service ---
     email_filter: bool = False
@@ -49,10 +74,14 @@ class Switches:
     """Whether DELETE /coupon/singleUse/coupon works; one team reports that it does not (501)."""
     voided_coupons_stay: bool = True
     """Whether a voided coupon can still be read, invalidated; else it is gone and answers 404."""
+    voided_coupons_free_ids: bool = False
+    """Whether the external ID of a voided coupon may be used again, as that of an expired one may (documented)."""
     messages: bool = False
     """Whether POST /message is there; one report says 404."""
     reactivation: bool = True
     """Whether a later expiry date brings an expired pass back."""
+    soft_dates_end_passes: bool = False
+    """Whether a past expiry date ends a pass even in a tier that does not expire, where the portal calls it soft."""
     overdrawn_status: int = 500
     """Status of a burn below zero where the tier forbids it."""
     refuse_repeated_event_ids: bool = False
@@ -63,6 +92,8 @@ class Switches:
     """Keep deliveries back until they are released."""
     duplicate_deliveries: bool = False
     """Deliver everything twice."""
+    delivery_repeats: int = 0
+    """How often a delivery that is not answered with 2xx is sent again, at once."""
     signature_header: str | None = None
     """Header to sign deliveries in, "x-passkit-signature"; None: unsigned. The live scheme is unknown: this one is
     the hexadecimal HMAC-SHA256 of the body under the text of the sink's signingSecret."""
@@ -91,6 +122,10 @@ def _fits(type_text: str, value: Any) -> bool:
     if value is None:
         return type_text.endswith("| None")
     kind = type_text.removesuffix(" | None")
+    if kind == "list[str]":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if kind == "dict[str, float]":
+        return isinstance(value, dict) and all(_fits("float", one) for one in value.values())
     if kind == "bool":
         return isinstance(value, bool)
     if kind in {"int", "float"}:

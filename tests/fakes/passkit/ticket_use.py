@@ -66,7 +66,7 @@ def _redeem(call: Call, record: Record) -> None:
 
 def _listed(call: Call) -> list[Record]:
     production = tickets.production_id(call, call.body)
-    every = lifecycle.every(call.state, call.state.tickets, reactivation=call.switches.reactivation)
+    every = lifecycle.every(call.state, call.state.tickets)
     shown = [tickets.limited(call.state, record) for record in every if record["productionId"] == production]
     return [record for record in shown if _is_asked_for(call.body, record)]
 

@@ -129,7 +129,7 @@ def _issue(call: Call, event: Record, ticket_type: Record, given: Record) -> Rec
         "passMetaData": {"issueAt": now},
     }
     state.tickets.add(record["id"], record)
-    call.count(record["ticketNumber"])
+    call.count(record)
     call.publish(PROTOCOL, "CREATED", record)
     return record
 
@@ -160,7 +160,7 @@ def limited(state: State, record: Record) -> Record:
 
 def by_id(call: Call, identity: str) -> Record:
     """Return a ticket by PassKit's ID."""
-    return lifecycle.get(call.state, call.state.tickets, identity, reactivation=call.switches.reactivation)
+    return lifecycle.get(call.state, call.state.tickets, identity)
 
 
 def production_id(call: Call, message: Record, field: str = "productionId") -> str:
@@ -181,7 +181,7 @@ def by_number(call: Call, message: Record) -> Record:
     if not message.get("ticketNumber"):
         raise call.invalid("ticketNumber")
     key = (production_id(call, message), message["ticketNumber"])
-    return lifecycle.find(call.state, call.state.tickets, *key, reactivation=call.switches.reactivation)
+    return lifecycle.find(call.state, call.state.tickets, *key)
 
 
 def wanted(call: Call, message: Record) -> Record:
@@ -204,7 +204,7 @@ def of_order(call: Call, message: Record) -> list[Record]:
     production = production_id(call, message)
     found = [
         record
-        for record in lifecycle.every(call.state, call.state.tickets, reactivation=call.switches.reactivation)
+        for record in lifecycle.every(call.state, call.state.tickets)
         if record["productionId"] == production and record.get("orderNumber") == message["orderNumber"]
     ]
     if not found:
@@ -256,9 +256,9 @@ def check_living(record: Record) -> None:
         raise business(f"ticket [{record['id']}] is expired")
 
 
-def changed(call: Call, record: Record, count_as: str = "") -> Record:
+def changed(call: Call, record: Record, event_id: str = "") -> Record:
     """Note that a ticket has changed and answer with its ID."""
-    call.count(count_as or record["ticketNumber"])
+    call.count(record, event_id)
     call.publish(PROTOCOL, "UPDATED", record)
     return {"id": record["id"]}
 
@@ -282,7 +282,7 @@ def delete(call: Call) -> Record:
     """Delete a ticket for good. `ticketId` is a text here."""
     record = wanted(call, call.body)
     remove(call, record)
-    call.count(record["ticketNumber"])
+    call.count(record)
     return {}
 
 

@@ -127,7 +127,7 @@ def test_everything_to_choose_from_is_found(passkit: Transport) -> None:
     assert {one.class_id for one in discovery.list_projects(passkit)} == {seed.PROGRAM, seed.CAMPAIGN, seed.PRODUCTION}
     assert [one.id for one in discovery.list_programs(passkit)] == [seed.PROGRAM]
     tiers = {one.id: one for one in discovery.list_tiers(passkit, seed.PROGRAM)}
-    assert tiers.keys() == {seed.BRONZE, seed.SILVER, seed.GOLD}
+    assert tiers.keys() == {seed.BRONZE, seed.SILVER, seed.GOLD, seed.FOREVER}
     fields = discovery.get_template_fields(passkit, tiers[seed.GOLD].template_id)
     assert "meta.favouriteColour" in {one.unique_name for one in fields}
     assert len(discovery.list_offers(passkit, seed.CAMPAIGN)) == 2
@@ -217,13 +217,13 @@ def test_a_delete_that_was_answered_unclearly_is_done(
 
 def test_an_error_in_mid_stream_is_seen_and_repeated(fake: FakePassKit, passkit: Transport) -> None:
     fake.fail("stream_error", "POST /members/tiers/list")
-    assert len(discovery.list_tiers(passkit, seed.PROGRAM)) == 3
+    assert len(discovery.list_tiers(passkit, seed.PROGRAM)) == 4
     assert [one.route for one in fake.requests].count("POST /members/tiers/list") == 2
 
 
 def test_a_list_that_is_cut_is_read_again(fake: FakePassKit, passkit: Transport) -> None:
     fake.fail("cut", "POST /members/tiers/list", times=2)
-    assert len(discovery.list_tiers(passkit, seed.PROGRAM)) == 3
+    assert len(discovery.list_tiers(passkit, seed.PROGRAM)) == 4
 
 
 def test_an_upstream_needs_nothing_to_be_made() -> None:
