@@ -245,8 +245,8 @@ sinks = Table(
     Column("program_id", ForeignKey("programs.id"), nullable=False),
     # SHA-256 of the token in the address; the address itself is known to the issuer only.
     Column("digest", String(64), nullable=False, unique=True),
-    Column("protocol", String(30), nullable=False),
     Column("upstream_id", String(64)),
+    # When the issuer was last asked for it.
     Column("created_at", BigInteger, nullable=False),
 )
 Index("uq_sinks_program", sinks.c.program_id, unique=True)
