@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
-from app import logs
+from app import logs, sweeps
 from app.events import upkeep
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
+from app.store.troubles import Kind
 
 if TYPE_CHECKING:
     from app.events.delivering import Courier
@@ -83,6 +84,7 @@ def purge() -> None:
         "operations": purge_operations(service()),
         "webhooks": forget_hints(service()),
         "deliveries": forget_deliveries(service().store, service().clock()),
+        "troubles": sweeps.forget_stale(service()),
     }
     _log.info("purged", extra=forgotten)
 
@@ -101,9 +103,9 @@ def reconcile() -> None:
 @huey.task()  # type: ignore[untyped-decorator]
 def read_inbox(hint_id: str) -> None:
     """Look into a webhook that has just come."""
-    from app.sync.webhooks import read
+    from app.sync.webhooks import read_each
 
-    read(service(), hint_id)
+    read_each(service(), [hint_id])
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
@@ -136,9 +138,14 @@ def courier() -> Courier:
 @huey.task()  # type: ignore[untyped-decorator]
 def deliver(hook_id: str) -> None:
     """Send what is due to a hook. What is due soon gets a job then; what is due later is found by the sweep."""
+    sweeps.each(service(), Kind.HOOK, [hook_id], _deliver_due)
+
+
+def _deliver_due(hook_id: str) -> bool:
     again_at = courier().deliver_due(hook_id)
     if again_at is not None:
         _deliver_at(hook_id, again_at)
+    return again_at is None
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]

@@ -30,24 +30,25 @@ ALLOWED: dict[str, set[str]] = {
     "events": {"store"},
     "issuers": {"store"},
     "service": {"accounts", "issuers", "store"},
-    "upstream": {"accounts", "issuers", "service", "store"},
+    "sweeps": {"service", "store"},
+    "upstream": {"accounts", "issuers", "service", "store", "sweeps"},
     "logs": {"service"},
     "metrics": {"service", "store"},
     "health": {"service", "store"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
-    "actions": {"accounts", "events", "issuers", "metrics", "service", "store", "upstream"},
+    "actions": {"accounts", "events", "issuers", "metrics", "service", "store", "sweeps", "upstream"},
     "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
     "web": {"actions", "service", "store"},
-    "jobs": {"actions", "events", "logs", "service", "upstream"},
+    "jobs": {"actions", "events", "logs", "service", "store", "sweeps", "upstream"},
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "security", "service", "store", "web"},
-    "cli": {"accounts", "api", "app", "demo", "service", "store", "upstream"},
+    "cli": {"accounts", "api", "app", "demo", "events", "service", "store", "sweeps", "upstream"},
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.
-WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store"}
+WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store", "sweeps"}
 
 LONGEST = 300
 MAY_BE_LONGER = {

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 from app.model import Mode
 from app.store.statement import Statement, save_changed
 from app.store.tables import OPEN, operations, passes
+from app.store.troubles import Kind, rests
 from app.store.values import from_milliseconds, instant, to_milliseconds
 
 PURGE_CHUNK = 1000
@@ -105,6 +106,12 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
     return None if row is None else from_columns(row)
 
 
+def find(connection: Connection, operation_id: str) -> Operation | None:
+    """Return the operation of this ID, whoever's it is."""
+    row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
+    return None if row is None else from_columns(row)
+
+
 def get_by_key(
     connection: Connection, account_id: str, mode: Mode, action: str, idempotency_key: str
 ) -> Operation | None:
@@ -184,6 +191,7 @@ def due(connection: Connection, now: datetime, limit: int) -> list[str]:
                 and_(operations.c.status == OperationStatus.RUNNING.value, operations.c.lease_until <= moment),
             ),
             operations.c.request.is_not(None),
+            ~rests(Kind.OPERATION, operations.c.id, now),
         )
         .order_by(operations.c.id)
         .limit(limit)

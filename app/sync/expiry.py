@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.answer import describe
 from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service
 from app.store import expiries
+from app.store.troubles import Kind
 from app.store.values import to_json
+from app.sweeps import each
 
 CHUNK = 100
 
@@ -20,13 +24,23 @@ def tell_expired(service: Service) -> int:
     """
     total = 0
     while True:
-        now = service.clock()
-        with service.store.write() as connection:
-            expired = expiries.untold(connection, now, CHUNK)
-            for subject, program in expired:
-                data = describe(subject, program, now=now, public_url=service.public_url)
-                outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
-                expiries.note_told(connection, subject)
-        total += len(expired)
-        if len(expired) < CHUNK:
+        with service.store.read() as connection:
+            expired = expiries.untold(connection, service.clock(), CHUNK)
+        told = each(service, Kind.EXPIRY, expired, partial(_tell, service))
+        total += told
+        if told == 0 or len(expired) < CHUNK:
             return total
+
+
+def _tell(service: Service, pass_id: str) -> bool:
+    """Tell of one expiry. False: somebody else does, or did."""
+    now = service.clock()
+    with service.store.write() as connection:
+        found = expiries.hold(connection, pass_id, now)
+        if found is None:
+            return False
+        subject, program = found
+        data = describe(subject, program, now=now, public_url=service.public_url)
+        outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
+        expiries.note_told(connection, pass_id)
+    return True
