@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app.actions.expiring import tell_expired
 from sqlalchemy import insert, literal, select, update
 
 from app import sweeps
 from app.actions import expiring
-from app.actions.expiring import tell_expired
 from app.errors import NotFound
 from app.store import expiries, troubles
 from app.store.tables import deliveries, imports, passes

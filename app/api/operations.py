@@ -8,14 +8,13 @@ from typing import Any
 from flask import Response
 from marshmallow import fields
 
-from app import effects
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
 from app.answer import example, said
 from app.api.blueprint import Blueprint, json_answer
 from app.clock import to_text
 from app.errors import NotApplicable, NotFound, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
-from app.operations.plan import CannotGoOn, plan_of
+from app.operations.plan import NAMES, CannotGoOn, name_of, plan_of
 from app.operations.resolve import resolve
 from app.schema import Base, Flag
 from app.service import current_service
@@ -27,9 +26,7 @@ from app.store.troubles import Kind
 class EffectAnswer(Base):
     """One thing that is to be made true at an issuer."""
 
-    effect = fields.String(
-        required=True, metadata=said("Effect", "What is made true.", "add_points", enum=list(effects.NAMES))
-    )
+    effect = fields.String(required=True, metadata=said("Effect", "What is made true.", "add_points", enum=list(NAMES)))
     is_done = fields.Boolean(required=True, metadata=said("Is Done", "True if it is true and recorded.", False))
 
 
@@ -208,6 +205,4 @@ def _effects(found: Operation) -> list[dict[str, Any]]:
         plan = plan_of(found)
     except CannotGoOn:
         return []
-    return [
-        {"effect": effects.name_of(effect), "is_done": place < plan.done} for place, effect in enumerate(plan.effects)
-    ]
+    return [{"effect": name_of(effect), "is_done": place < plan.done} for place, effect in enumerate(plan.effects)]

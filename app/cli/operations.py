@@ -9,9 +9,8 @@ import click
 from app.accounts import accounts
 from app.cli.common import open_service
 from app.clock import to_text as time_text
-from app.effects import name_of
 from app.errors import NotFound
-from app.operations.plan import CannotGoOn, plan_of
+from app.operations.plan import CannotGoOn, name_of, plan_of
 from app.operations.resolve import resolve
 from app.service import Service
 from app.store import operations, troubles

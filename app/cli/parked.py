@@ -13,6 +13,7 @@ from app import sweeps
 from app.cli.common import open_service
 from app.clock import to_text as time_text
 from app.events import deliveries
+from app.operations.resolve import end_as_undone
 from app.store import expiries, imports, issuer_webhooks
 from app.store.troubles import Kind
 
@@ -61,11 +62,10 @@ def drop(kind: str, item_id: str) -> None:
     """Give it up.
 
     A webhook is closed unread. An expiry counts as told. The waiting deliveries of a hook end as failed, and an import
-    ends as failed. A connection is looked at again with the next sweep: nothing of it is given up.
+    ends as failed. An operation ends as one that did not happen; if it did, use 'passrail operation resolve'. A
+    connection is looked at again with the next sweep: nothing of it is given up.
     """
     service = open_service()
-    if Kind(kind) is Kind.OPERATION:
-        raise click.ClickException("Use 'passrail operation resolve': only you can tell whether it happened.")
 
     def drop_item(item_id: str) -> None:
         with service.store.write() as connection:
@@ -79,8 +79,12 @@ def _drop_webhook(connection: Connection, webhook_id: str, now: datetime) -> Non
     issuer_webhooks.close(connection, webhook_id, "given up unread", now)
 
 
-def _drop_expiry(connection: Connection, pass_id: str, _now: datetime) -> None:
-    expiries.note_told(connection, pass_id)
+def _drop_expiry(connection: Connection, pass_id: str, now: datetime) -> None:
+    expiries.note_told(connection, pass_id, now)
+
+
+def _drop_operation(connection: Connection, operation_id: str, now: datetime) -> None:
+    end_as_undone(connection, operation_id, "passrail parked drop", now)
 
 
 def _drop_nothing(_connection: Connection, _item_id: str, _now: datetime) -> None:
@@ -88,6 +92,7 @@ def _drop_nothing(_connection: Connection, _item_id: str, _now: datetime) -> Non
 
 
 _DROPS: Mapping[Kind, Callable[[Connection, str, datetime], None]] = {
+    Kind.OPERATION: _drop_operation,
     Kind.WEBHOOK: _drop_webhook,
     Kind.EXPIRY: _drop_expiry,
     Kind.HOOK: deliveries.fail_pending,

@@ -185,6 +185,8 @@ class Issuer(Protocol):
 class FoundProgram:
     """A program as a remote issuer has it. `upstream` is what only that issuer's code understands, and the keys that
     everybody knows: `pass_url` (host of the pass pages), `is_draft`, `notes` (sentences).
+
+    `has_all_fields`: False where some custom fields could not be read; those that are on record then stay.
     """
 
     kind: Kind
@@ -192,6 +194,7 @@ class FoundProgram:
     name: str
     tiers: tuple[Tier, ...]
     fields: tuple[CustomField, ...] = ()
+    has_all_fields: bool = True
     upstream: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -200,9 +203,9 @@ class Catalogue:
     """What a remote issuer can issue from.
 
     Attributes:
-        programs: those that could be read.
-        notes: sentences on what could not be read, and why.
-        unread: kinds of program that could not be read in full: one of these that is missing may be there all the same.
+        programs: that could be read.
+        notes: sentences on what could not be, and why.
+        unread: kinds of which a program may be missing: that it is not among `programs` does not say that it is gone.
     """
 
     programs: Sequence[FoundProgram]
@@ -233,7 +236,7 @@ class Access:
     """An account's way to a remote issuer, with its credentials opened.
 
     Attributes:
-        name: of the connection; requests of one name share what is learned and limited for them.
+        name: of the connection; requests of one name and target share what is learned and limited for them.
         target: where, and with what.
         ends_cards_by: how a revoke that can be undone ends a card.
     """
@@ -345,26 +348,3 @@ class RemoteKind(Protocol):
     def close(self) -> None:
         """Close what is open."""
         ...
-
-
-def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
-    """Have the issuer make the effect true, by the method that is its own."""
-    match effect:
-        case Issue():
-            return issuer.issue(effect, step)
-        case UpdateHolder():
-            return issuer.update_holder(effect, step)
-        case AddPoints():
-            return issuer.add_points(effect, step)
-        case SetPoints():
-            return issuer.set_points(effect, step)
-        case ChangeTier():
-            return issuer.change_tier(effect, step)
-        case Redeem():
-            return issuer.redeem(effect, step)
-        case Revoke():
-            return issuer.revoke(effect, step)
-        case Reinstate():
-            return issuer.reinstate(effect, step)
-        case SetExpiry():
-            return issuer.set_expiry(effect, step)

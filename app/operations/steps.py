@@ -9,9 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.accounts import accounts
-from app.effects import Effect
+from app.effects import (
+    AddPoints,
+    ChangeTier,
+    Effect,
+    Issue,
+    Redeem,
+    Reinstate,
+    Revoke,
+    SetExpiry,
+    SetPoints,
+    UpdateHolder,
+)
 from app.errors import PassrailError, UpstreamUnavailable
-from app.issuers.protocol import Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear, perform
+from app.issuers.protocol import Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear
 from app.issuers.simulated import simulated_issuer
 from app.model import BUILTIN
 from app.operations.attempt import Attempt
@@ -140,6 +151,29 @@ def _step(service: Service, attempt: Attempt) -> Step:
 def _default_country(service: Service, account_id: str) -> str | None:
     with service.store.read() as connection:
         return accounts.default_country(connection, account_id)
+
+
+def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
+    """Have the issuer make the effect true, by the method that is its own."""
+    match effect:
+        case Issue():
+            return issuer.issue(effect, step)
+        case UpdateHolder():
+            return issuer.update_holder(effect, step)
+        case AddPoints():
+            return issuer.add_points(effect, step)
+        case SetPoints():
+            return issuer.set_points(effect, step)
+        case ChangeTier():
+            return issuer.change_tier(effect, step)
+        case Redeem():
+            return issuer.redeem(effect, step)
+        case Revoke():
+            return issuer.revoke(effect, step)
+        case Reinstate():
+            return issuer.reinstate(effect, step)
+        case SetExpiry():
+            return issuer.set_expiry(effect, step)
 
 
 def _note(service: Service, attempt: Attempt, outcome: Outcome | NotDone) -> None:

@@ -25,10 +25,10 @@ def hold(connection: Connection, pass_id: str, now: datetime) -> Found | None:
     return None if row is None else found_from(row)
 
 
-def note_told(connection: Connection, pass_id: str) -> None:
-    """Remember that an event has told of this expiry."""
-    note = update(passes).where(passes.c.id == pass_id).values(expiry_told=passes.c.expires_at)
-    connection.execute(note)
+def note_told(connection: Connection, pass_id: str, now: datetime) -> None:
+    """Remember that an event has told of this expiry, and when the pass changed by it."""
+    values = {"expiry_told": passes.c.expires_at, "updated_at": to_milliseconds(now)}
+    connection.execute(update(passes).where(passes.c.id == pass_id).values(values))
 
 
 def _is_untold(now: datetime) -> ColumnElement[bool]:

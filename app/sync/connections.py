@@ -73,9 +73,7 @@ def open_issuer(service: Service, one: IssuerConnection, seconds: float | None =
 
 def open_target(service: Service, one: IssuerConnection, target: Target, seconds: float) -> RemoteIssuer:
     """Return the remote issuer that is reached with what `target` says, be it kept already or not."""
-    # What is learned of one host, such as how its clock goes, says nothing of another one's.
-    name = f"{one.name}@{target.base_url}"
-    access = Access(name=name, target=target, ends_cards_by=one.ends_cards_by)
+    access = Access(name=one.name, target=target, ends_cards_by=one.ends_cards_by)
     return service.remote_kinds[one.issuer].open(access, service.clock(), seconds)
 
 

@@ -1,10 +1,11 @@
-"""Telling of passes that have expired. Nothing changes at that moment, so nobody else would notice."""
+"""Telling of passes that have expired. Nothing is written at that moment, so nobody else would notice."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from app.answer import describe
+from app.effects import moment_after
 from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service
@@ -34,13 +35,13 @@ def tell_expired(service: Service) -> int:
 
 def _tell(service: Service, pass_id: str) -> bool:
     """Tell of one expiry. False: somebody else does, or did."""
-    now = service.clock()
     with service.store.write() as connection:
-        found = expiries.hold(connection, pass_id, now)
+        found = expiries.hold(connection, pass_id, service.clock())
         if found is None:
             return False
         subject, program = found
+        now = moment_after(service.clock(), subject.updated_at)
         data = describe(subject, program, now=now, public_url=service.public_url)
-        outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
-        expiries.note_told(connection, pass_id)
+        outbox.record(connection, PASS_EXPIRED, subject, None, to_json({**data, "notes": []}), now)
+        expiries.note_told(connection, pass_id, now)
     return True

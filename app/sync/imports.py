@@ -224,7 +224,7 @@ def _take(connection: Connection, service: Service, page: _Page, found: Pass) ->
 def _tell_no_expiry(connection: Connection, service: Service, taken: Pass) -> None:
     """Have no event tell later that a pass expired which had expired when it was imported."""
     if taken.status(service.clock()) is Status.EXPIRED:
-        expiries.note_told(connection, taken.id)
+        expiries.note_told(connection, taken.id, taken.updated_at)
 
 
 def _note_problem(service: Service, before: Import, error: PassrailError) -> bool:

@@ -15,7 +15,7 @@ from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
 from app.issuers.protocol import Catalogue, FoundProgram
-from app.model import Program
+from app.model import CustomField, Program
 from app.service import Service
 from app.store import programs
 from app.sync import connections
@@ -108,7 +108,13 @@ def _named(found: Sequence[FoundProgram], taken: set[str]) -> Iterator[tuple[Fou
 
 
 def _over(before: Program, found: FoundProgram, name: str) -> Program:
-    return replace(before, name=name, tiers=found.tiers, fields=found.fields, upstream=dict(found.upstream))
+    fields = found.fields if found.has_all_fields else _joined(found.fields, before.fields)
+    return replace(before, name=name, tiers=found.tiers, fields=fields, upstream=dict(found.upstream))
+
+
+def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[CustomField, ...]:
+    names = {field.name for field in read}
+    return (*read, *(field for field in known if field.name not in names))
 
 
 def _new(one: IssuerConnection, found: FoundProgram, name: str, now: datetime) -> Program:

@@ -176,7 +176,7 @@ def write_difference(
             connection, event_type, after, None, to_json({**plain, **details, "notes": []}), now + place * MOMENT
         )
         if event_type == PASS_EXPIRED:
-            expiries.note_told(connection, after.id)
+            expiries.note_told(connection, after.id, after.updated_at)
     return after
 
 

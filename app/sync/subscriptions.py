@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
@@ -145,7 +146,7 @@ def keep_up(service: Service) -> None:
     """Look at the programs of every connection, and subscribe to those that are new."""
     with service.store.read() as connection:
         names = rows.list_names(connection)
-    each(service, Kind.CONNECTION, names, lambda name: _keep_up_with(service, name))
+    each(service, Kind.CONNECTION, names, partial(_keep_up_with, service))
 
 
 def _keep_up_with(service: Service, name: str) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from app import effects
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -25,7 +24,7 @@ from app.effects import (
 )
 from app.issuers.protocol import Basis
 from app.model import Mode
-from app.operations.plan import CannotGoOn, Plan, Refusal, issuer_id, make_plan, plan_of, to_request
+from app.operations.plan import NAMES, CannotGoOn, Plan, Refusal, issuer_id, make_plan, plan_of, to_request
 from app.store.operations import Operation, OperationStatus
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -72,7 +71,7 @@ PLAN = make_plan(OPERATION, EFFECTS, Basis(points=Decimal("10.50"), tier_id="bro
 
 
 def test_every_effect_comes_out_as_it_went_in() -> None:
-    assert {type(effect) for effect in EFFECTS} == set(effects.NAMES.values())
+    assert {type(effect) for effect in EFFECTS} == set(NAMES.values())
     full = replace(PLAN, done=3, notes=("One.",), refusal=Refusal(code="not-applicable", detail="No."))
     assert plan_of(kept(full)) == full
 
@@ -98,7 +97,7 @@ def test_what_an_earlier_version_did_not_write_yet_has_a_default() -> None:
         SetExpiry: {"expires_at"},
         UpdateHolder: set(),
     }
-    for kind in effects.NAMES.values():
+    for kind in NAMES.values():
         needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
         assert needed == had_from_the_start[kind]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -50,8 +51,8 @@ def test_a_pass_that_was_permanently_revoked_never_gets_its_holder_back(any_worl
         made = any_world.make_pass(**named, email="ada@example.com", first_name="Ada")
         again = {**named, "if_exists": "update", "first_name": "Grace", "email": "grace@example.com"}
         revoked, created = together(
-            lambda made=made: send(any_world, "revoke-pass", {"pass_id": made["id"], "permanent": True}),
-            lambda again=again: send(any_world, "create-pass", again),
+            partial(send, any_world, "revoke-pass", {"pass_id": made["id"], "permanent": True}),
+            partial(send, any_world, "create-pass", again),
             gap=gap,
         )
         assert (revoked.status_code, created.status_code) == (200, 200)
@@ -70,8 +71,8 @@ def test_points_by_email_never_go_to_a_pass_that_has_lost_the_address(any_world:
         change = {"pass_id": one["id"], "email": f"new-{number}@example.com"}
         add = {"program_id": MEMBERSHIP, "email": f"old-{number}@example.com", "change": "add", "points": 5}
         changed, added = together(
-            lambda change=change: send(any_world, "update-pass", change),
-            lambda add=add: send(any_world, "update-points", add),
+            partial(send, any_world, "update-pass", change),
+            partial(send, any_world, "update-points", add),
             gap=gap,
         )
         assert changed.status_code == 200
@@ -86,7 +87,7 @@ def test_events_and_times_of_a_pass_tell_the_order_in_which_it_changed(any_world
     for _ in range(20):
         made = any_world.make_pass()
         add = {"pass_id": made["id"], "change": "add", "points": 1}
-        answers = together(*[lambda add=add: send(any_world, "update-points", add)] * 40)
+        answers = together(*[partial(send, any_world, "update-points", add)] * 40)
         assert {answer.status_code for answer in answers} == {200}
         now = any_world.get(f"/v1/passes/{made['id']}").get_json()
         told = any_world.events(pass_id=made["id"], type="points.changed")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from app import upstream
+from app.issuers.passkit import PassKit
+from app.issuers.protocol import Target
 from app.model import Mode
+from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
 from tests.world import World, make_world
@@ -61,15 +63,22 @@ def descriptors() -> Descriptors:
     return Descriptors()
 
 
-def target_of(fake: FakePassKit, **other: str) -> upstream.Target:
+def passkit_of(world: World) -> PassKit:
+    """Return what the world's process has of PassKit."""
+    kind = world.service.remote_kinds["passkit"]
+    assert isinstance(kind, PassKit)
+    return kind
+
+
+def target_of(fake: FakePassKit, **other: str) -> Target:
     """Return where and how to connect to the fake."""
     secrets = {"api_key": fake.credentials.key, "secret": fake.credentials.secret, **other}
-    return upstream.Target("pub1", secrets, base_url=fake.url, pass_url=PASS_URL)
+    return Target(region="pub1", secrets=secrets, base_url=fake.url, pass_url=PASS_URL)
 
 
 def join(world: World, fake: FakePassKit) -> Joined:
     """Connect the demo account's test mode to the fake."""
-    upstream.connect(world.service, world.account.id, Mode.TEST, target_of(fake))
+    connect(world.service, world.account.id, Mode.TEST, "passkit", target_of(fake))
     listed = world.get("/v1/programs").get_json()["data"]
     return Joined(world, fake, {one["kind"]: one for one in listed if one["issuer"] == "passkit"})
 
@@ -88,7 +97,7 @@ def lonely(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made = make_world(tmp_path / "data", url, vault_keys=VAULT_KEYS)
     yield made
     made.service.store.close()
-    made.service.upstream.wire.close()
+    passkit_of(made).close()
 
 
 @pytest.fixture

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import responses
 
-from app import upstream
 from app.accounts import connections
 from app.accounts.vault import Vault, generate_key
 from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused, UpstreamUnavailable
+from app.issuers.protocol import Target
 from app.model import Mode
+from app.sync import connecting
+from app.sync import connections as sync
 from tests.fakes.passkit import FakePassKit
-from tests.passkit.conftest import VAULT_KEYS, Joined, target_of
+from tests.passkit.conftest import VAULT_KEYS, Joined, passkit_of, target_of
 from tests.world import World, make_world
 
 pytestmark = pytest.mark.only_sqlite
@@ -22,8 +25,8 @@ pytestmark = pytest.mark.only_sqlite
 PUT = {"issuer": "passkit", "region": "pub1", "api_key": "k", "api_secret": "s"}
 
 
-def connect(world: World, target: upstream.Target) -> Any:
-    return upstream.connect(world.service, world.account.id, Mode.TEST, target)
+def connect(world: World, target: Target) -> Any:
+    return connecting.connect(world.service, world.account.id, Mode.TEST, "passkit", target)
 
 
 def test_a_connected_account_says_so_without_its_secret(joined: Joined) -> None:
@@ -40,7 +43,7 @@ def test_a_connected_account_says_so_without_its_secret(joined: Joined) -> None:
 
 
 def test_a_setting_says_how_many_requests_are_under_way_at_once(tmp_path: Path) -> None:
-    assert make_world(tmp_path / "three", passkit_at_once=3).service.upstream.at_once == 3
+    assert passkit_of(make_world(tmp_path / "three", passkit_at_once=3)).pool.at_once == 3
 
 
 def test_without_a_connection_the_issuer_is_the_builtin_one(lonely: World) -> None:
@@ -51,7 +54,7 @@ def test_without_a_connection_the_issuer_is_the_builtin_one(lonely: World) -> No
 
 def test_credentials_are_sealed_for_their_row(joined: Joined) -> None:
     world = joined.world
-    one = upstream.find(world.service, world.account.id, Mode.TEST)
+    one = sync.find(world.service, world.account.id, Mode.TEST)
     assert one is not None
     assert joined.fake.credentials.secret not in repr(one) + one.sealed
     assert one.secrets(Vault.from_setting(VAULT_KEYS))["secret"] == joined.fake.credentials.secret
@@ -63,12 +66,12 @@ def test_credentials_are_sealed_for_their_row(joined: Joined) -> None:
 def test_a_wrong_secret_is_refused_and_not_kept(lonely: World, fake: FakePassKit, wrong: dict[str, str]) -> None:
     with pytest.raises(UpstreamCredentialsRefused, match="Copy both again from app"):
         connect(lonely, target_of(fake, **wrong))
-    assert upstream.find(lonely.service, lonely.account.id, Mode.TEST) is None
+    assert sync.find(lonely.service, lonely.account.id, Mode.TEST) is None
 
 
 def test_the_wrong_region_is_named(lonely: World, fake: FakePassKit) -> None:
     target = target_of(fake)
-    wrong = upstream.Target("pub2", target.secrets, target.base_url, target.pass_url)
+    wrong = replace(target, region="pub2")
     with pytest.raises(UpstreamCredentialsRefused, match=r"not in the region pub2. Connect with the region pub1 .EU"):
         connect(lonely, wrong)
 
@@ -83,7 +86,7 @@ def test_a_clock_that_is_off_is_learned_and_one_that_cannot_be_is_told(lonely: W
 
 def test_a_passkit_that_is_away_is_told_as_such(lonely: World, fake: FakePassKit) -> None:
     fake.fail("status", "GET /user/profile", status=503, times=9)
-    lonely.service.upstream.sleep = lambda seconds: None
+    passkit_of(lonely).pool.sleep = lambda seconds: None
     with pytest.raises(UpstreamUnavailable):
         connect(lonely, target_of(fake))
 
@@ -155,8 +158,8 @@ def test_keys_are_rotated(joined: Joined) -> None:
     with service.store.write() as connection:
         assert connections.reseal_all(connection, both) == 1
         assert connections.reseal_all(connection, both) == 0
-    one = upstream.find(service, joined.world.account.id, Mode.TEST)
+    one = sync.find(service, joined.world.account.id, Mode.TEST)
     assert one is not None
     assert one.secrets(both)["secret"] == joined.fake.credentials.secret
     with pytest.raises(PassrailError, match="VAULT_KEYS of the service lacks the key"):
-        upstream.transport_of(service, one)
+        sync.open_issuer(service, one)

@@ -18,7 +18,7 @@ from sqlalchemy import update
 
 from app.store.tables import connections
 from tests.fakes.passkit import seed
-from tests.passkit.conftest import MATRIX, Joined, upstream_id
+from tests.passkit.conftest import MATRIX, Joined, passkit_of, upstream_id
 
 pytestmark = pytest.mark.only_sqlite
 
@@ -174,7 +174,7 @@ def test_a_fault_has_the_right_name_and_the_repeat_ends_it(
     MATRIX.setdefault(fault.name, {})[write.action] = "wrong"
     monkeypatch.setattr("app.issuers.passkit.transport.ANSWER_SECONDS", 0.15)
     monkeypatch.setattr("app.issuers.passkit.transport.SHORTEST_TRY", 0.1)
-    joined.world.service.upstream.sleep = lambda seconds: None
+    passkit_of(joined.world).pool.sleep = lambda seconds: None
     body = write.make(joined)
     before = len(joined.world.events())
     with fault.begin(joined, write.route):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.passkit import seed
-from tests.passkit.conftest import Joined
+from tests.passkit.conftest import Joined, passkit_of
 
 
 def test_each_kind_is_there_with_its_tiers_and_fields(joined: Joined) -> None:
@@ -30,7 +30,7 @@ def test_they_are_read_again_after_a_minute_and_keep_their_ids(joined: Joined) -
 
 
 def test_when_passkit_is_away_they_are_shown_as_they_were(joined: Joined) -> None:
-    joined.world.service.upstream.sleep = lambda seconds: None
+    passkit_of(joined.world).pool.sleep = lambda seconds: None
     joined.world.clock.advance(seconds=61)
     joined.fake.fail("status", status=503, times=50)
     assert joined.world.get("/v1/programs").status_code == 200

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from app.actions.inbox import read_all
+from app.actions.resume import resume_all
 from sqlalchemy import select, update
 
 from app import sweeps, upstream
 from app.accounts import accounts
 from app.actions import inbox, resume
-from app.actions.inbox import read_all
-from app.actions.resume import resume_all
 from app.model import Mode
 from app.store import inbox as kept
 from app.store import troubles

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from app.actions.resume import resume_all
 
+from app.operations.resume import resume_all
 from tests.fakes.passkit import seed
-from tests.passkit.conftest import Joined
+from tests.passkit.conftest import Joined, passkit_of
 from tests.world import World
 
 EARN = "PUT /members/member/points/earn"
@@ -18,7 +18,7 @@ KEY = "k-1"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, lonely: World) -> None:
-    lonely.service.upstream.sleep = lambda seconds: None
+    passkit_of(lonely).pool.sleep = lambda seconds: None
 
 
 def status(joined: Joined, operation_id: str) -> dict[str, Any]:

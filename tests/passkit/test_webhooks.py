@@ -8,18 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from app.actions.resume import resume_all
 from sqlalchemy import func, select
 
-from app import upstream
-from app.actions import inbox
 from app.model import Mode
+from app.operations.resume import resume_all
 from app.store import inbox as kept
 from app.store.tables import events, passes, sinks
+from app.sync import connections, subscriptions, webhooks
+from app.sync.connecting import connect
 from tests.fakes.passkit import seed
 from tests.fakes.passkit.delivery import Delivery
 from tests.fakes.passkit_client import Client
-from tests.passkit.conftest import Joined, target_of, upstream_id
+from tests.passkit.conftest import Joined, passkit_of, target_of, upstream_id
 from tests.world import World
 
 
@@ -42,7 +42,7 @@ def settle(joined: Joined) -> list[str]:
     """Let everything arrive and be looked into; return the types of the new events, oldest first."""
     before = {one["id"] for one in joined.world.events()}
     deliver(joined, held(joined))
-    inbox.read_all(joined.world.service)
+    webhooks.read_all(joined.world.service)
     return [one["type"] for one in reversed(joined.world.events()) if one["id"] not in before]
 
 
@@ -55,8 +55,8 @@ def address(joined: Joined) -> str:
 def test_connecting_subscribes_to_every_program(joined: Joined) -> None:
     assert {one["classId"] for one in joined.fake.state.sinks} == {seed.PROGRAM, seed.CAMPAIGN, seed.PRODUCTION}
     assert all("https://pass.example.com/in/passkit/" in one["configuration"] for one in joined.fake.state.sinks)
-    one = upstream.need(joined.world.service, joined.world.account.id, Mode.TEST)
-    assert upstream.subscribe(joined.world.service, one) == 3
+    one = connections.need(joined.world.service, joined.world.account.id, Mode.TEST)
+    assert subscriptions.subscribe(joined.world.service, one) == 3
     assert len(list(joined.fake.state.sinks)) == 3
     token = address(joined).rsplit("/", 1)[1]
     with joined.world.service.store.read() as connection:
@@ -71,8 +71,8 @@ def test_forgetting_ends_them(joined: Joined) -> None:
 
 
 def test_without_a_public_address_nothing_is_subscribed(lonely: World, fake: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(upstream, "can_hear", lambda *_: False)
-    upstream.connect(lonely.service, lonely.account.id, Mode.TEST, target_of(fake))
+    monkeypatch.setattr(subscriptions, "can_hear", lambda *_: False)
+    connect(lonely.service, lonely.account.id, Mode.TEST, "passkit", target_of(fake))
     assert list(fake.state.sinks) == []
 
 
@@ -156,11 +156,11 @@ def test_a_thousand_deliveries_repeated_and_shuffled_make_each_event_once(joined
     assert len(deliveries) > 2000
     chance.shuffle(deliveries)
     deliver(joined, deliveries)
-    while inbox.read_all(joined.world.service):
+    while webhooks.read_all(joined.world.service):
         pass
     chance.shuffle(deliveries)
     deliver(joined, deliveries[:200])
-    inbox.read_all(joined.world.service)
+    webhooks.read_all(joined.world.service)
     with joined.world.service.store.read() as connection:
         counted = connection.execute(select(events.c.type, func.count()).group_by(events.c.type))
         told = {row.type: row[1] for row in counted}
@@ -200,7 +200,7 @@ def test_junk_is_kept_apart_and_breaks_nothing(joined: Joined) -> None:
     for number, body in enumerate(bodies):
         method = ("POST", "PUT", "DELETE")[number % 3]
         assert joined.world.client.open(path, method=method, data=body).status_code == 204
-    inbox.read_all(joined.world.service)
+    webhooks.read_all(joined.world.service)
     with joined.world.service.store.read() as connection:
         assert kept.waiting(connection, joined.world.clock(), 100) == []
     assert joined.world.events() == []
@@ -220,24 +220,24 @@ def test_another_accounts_pass_cannot_be_named(joined: Joined) -> None:
     held(joined)
     path = address(joined)
     joined.world.client.post(path, json={"event": 1, "pass": {"id": coupon}})
-    inbox.read_all(joined.world.service)
+    webhooks.read_all(joined.world.service)
     assert joined.world.events() == []
 
 
 def test_while_passkit_is_away_webhooks_wait(joined: Joined) -> None:
-    joined.world.service.upstream.sleep = lambda seconds: None
+    passkit_of(joined.world).pool.sleep = lambda seconds: None
     made = joined.make()
     held(joined)
     joined.fake.install(upstream_id(made))
     joined.fake.fail("status", "GET /members/member/id/{id}", status=503, times=4)
     assert settle(joined) == []
-    assert inbox.read_all(joined.world.service) == 1
+    assert webhooks.read_all(joined.world.service) == 1
     assert joined.world.events()[0]["type"] == "pass.installed"
 
 
 @pytest.mark.parametrize("age", [8, 6])
 def test_what_was_looked_into_is_deleted_after_a_week(joined: Joined, age: int) -> None:
     joined.world.client.post(address(joined), json={})
-    inbox.read_all(joined.world.service)
+    webhooks.read_all(joined.world.service)
     joined.world.clock.advance(days=age)
-    assert inbox.forget_old(joined.world.service) == (1 if age > 7 else 0)
+    assert webhooks.forget_old(joined.world.service) == (1 if age > 7 else 0)

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from app.issuers.passkit.failures import (
+    Answered,
     Conflict,
     CredentialsRefused,
     Garbled,
+    Lost,
     NotFound,
     PassKitFailure,
     RateLimited,
-    Refused,
     Unavailable,
-    Unclear,
     clean_text,
 )
+from app.issuers.passkit.refusals import known_refusal
 from app.issuers.passkit.wire import Answer
 
 Json = Mapping[str, Any]
 
 # An error in the middle of a stream may name only gRPC's code; the HTTP status PassKit's gateway makes of it.
 _STATUS_OF_GRPC = {1: 499, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 12: 501, 14: 503, 16: 401}
-
-# Words of gRPC and Go about an attempt that failed underway inside PassKit: nobody there knows either.
-_UNDERWAY = re.compile(
-    r"deadline exceeded|timed? ?out|transport is closing|error reading from server|connection (?:reset|closed|refused)"
-    r"|broken pipe|\bEOF\b|context cancell?ed|\bpanic\b|upstream connect|internal server error",
-    re.IGNORECASE,
-)
-# "Token used before issued" is documented, "jwt was issued too long ago" is a field report, the rest other libraries'.
-_ABOUT_TIME = re.compile(r"before issued|issued too long ago|expired|not valid yet", re.IGNORECASE)
+# A gateway has not heard from the server behind it, which may still be at work.
+_NOT_HEARD = (408, 499, 502, 504)
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Correlation-Id", "CF-Ray")
+_BY_STATUS: Mapping[int, type[Answered]] = {
+    401: CredentialsRefused,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+    503: Unavailable,
+}
+_ONLY_IN_PASSKITS_FORM = (404, 409)
 
 
 class MalformedAnswer(Exception):
@@ -57,7 +58,7 @@ def parse_object(answer: Answer, secrets: Sequence[str] = (), now: datetime | No
     if not 200 <= answer.status < 300:
         raise failure_of(answer, secrets, now)
     found = _object(answer.body, answer)
-    if found.get("error"):
+    if found.get("error") or ("message" in found and found.get("code")):
         text = clean_text(_error_text(found), secrets)
         raise Garbled(f"The answer says both success and an error: {text}", status=answer.status)
     return found
@@ -90,44 +91,40 @@ def parse_lines(answer: Answer, secrets: Sequence[str] = (), now: datetime | Non
 def failure_of(answer: Answer, secrets: Sequence[str] = (), now: datetime | None = None) -> PassKitFailure:
     """Return the failure that an answer with a status outside of 2xx stands for."""
     body = _json_or_none(answer.body)
-    known = isinstance(body, dict) and bool({"error", "message"} & body.keys())
+    is_passkits = isinstance(body, dict) and bool({"error", "message"} & body.keys())
     text = _error_text(body) or answer.body[:2000].decode("utf-8", "replace")
-    return _failure(answer.status, clean_text(text, secrets), known, answer, now)
+    return _failure(answer.status, _code(body), text, is_passkits, answer, secrets, now)
 
 
 def _failure_in_stream(line: Json, answer: Answer, secrets: Sequence[str]) -> PassKitFailure:
-    error = line["error"]
-    status = 500
-    if isinstance(error, dict):
-        grpc = error.get("grpc_code") or error.get("code")
-        status = error.get("http_code") or _STATUS_OF_GRPC.get(grpc if isinstance(grpc, int) else 0, 500)
-    text = clean_text(_error_text(line), secrets)
-    return _failure(status if isinstance(status, int) else 500, text, True, answer, None)
+    error, code = line["error"], _code(line)
+    status = error.get("http_code") if isinstance(error, dict) else None
+    if not isinstance(status, int):
+        status = _STATUS_OF_GRPC.get(code or 0, 500)
+    return _failure(status, code, _error_text(line), True, answer, secrets, None)
 
 
-def _failure(status: int, text: str, known: bool, answer: Answer, now: datetime | None) -> PassKitFailure:
-    """`known`: the body has PassKit's form of an error, so it was PassKit's gateway that spoke."""
+def _failure(
+    status: int,
+    code: int | None,
+    text: str,
+    is_passkits: bool,
+    answer: Answer,
+    secrets: Sequence[str],
+    now: datetime | None,
+) -> PassKitFailure:
+    """`is_passkits`: the body has PassKit's form of an error, so it was PassKit's gateway that spoke."""
+    shown = clean_text(text, secrets) or f"PassKit answered with status {status} and no text."
     facts: dict[str, Any] = {"status": status, "upstream_request_id": _request_id(answer)}
-    text = text or f"PassKit answered with status {status} and no text."
-    if status in (401, 403):
-        refused = CredentialsRefused(text, **facts)
-        refused.date = _date(answer.headers.get("Date"))
-        refused.is_about_time = status == 401 and _ABOUT_TIME.search(text) is not None
-        return refused
-    if status == 429:
-        return RateLimited(text, retry_after=_retry_after(answer, now), **facts)
-    if known and not _UNDERWAY.search(text):
-        if status == 503:
-            return Unavailable(text, retry_after=_retry_after(answer, now), **facts)
-        if status == 500:
-            return Refused(text, **facts)
-    if known and status in (404, 409):
-        return (NotFound if status == 404 else Conflict)(text, **facts)
-    if (300 <= status < 500 and status not in (408, 499)) or status == 501:
-        return Refused(text, **facts)
-    if status in (408, 499, 502, 503, 504):
-        return Unclear(text, retry_after=_retry_after(answer, now), **facts)
-    return Garbled(text, **facts)
+    if status in (429, 503, *_NOT_HEARD):
+        facts["retry_after"] = _retry_after(answer, now)
+    known = known_refusal(status, code, text) if is_passkits else None
+    if known is not None:
+        return known(shown, is_known=True, **facts)
+    if status in _NOT_HEARD:
+        return Lost(shown, **facts)
+    kind = _BY_STATUS.get(status, Answered)
+    return (Answered if status in _ONLY_IN_PASSKITS_FORM and not is_passkits else kind)(shown, **facts)
 
 
 def _object(body: bytes, answer: Answer) -> Json:
@@ -140,7 +137,7 @@ def _object(body: bytes, answer: Answer) -> Json:
         found = json.loads(body, parse_constant=malformed)
     except (ValueError, RecursionError):
         if body.lstrip()[:1] in b"{[":
-            raise Unclear("The answer is cut off.", status=answer.status) from None
+            raise Lost("The answer is cut off.", status=answer.status) from None
         raise Garbled("The answer is not JSON.", status=answer.status) from None
     if not isinstance(found, dict):
         raise Garbled("The answer is not a JSON object.", status=answer.status)
@@ -165,13 +162,30 @@ def _error_text(body: Any) -> str:
     return ""
 
 
+def _code(body: Any) -> int | None:
+    """Find gRPC's code in an error body; None where it has none."""
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    inner = error if isinstance(error, dict) else {}
+    for code in (body.get("code"), inner.get("grpc_code"), inner.get("code")):
+        if isinstance(code, int) and not isinstance(code, bool):
+            return code
+    return None
+
+
 def _retry_after(answer: Answer, now: datetime | None) -> float | None:
     """Read `Retry-After`: seconds, or a date, of which PassKit's own clock tells how far ahead it is."""
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    until, since = _date(text), _date(answer.headers.get("Date")) or now
+    until, since = _date(text), date_of(answer) or now
     return None if until is None or since is None else max(0.0, (until - since).total_seconds())
+
+
+def date_of(answer: Answer) -> datetime | None:
+    """Return PassKit's clock: the answer's `Date` header, in whole seconds."""
+    return _date(answer.headers.get("Date"))
 
 
 def _date(text: str | None) -> datetime | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import jwt
@@ -14,6 +13,7 @@ REGIONS = {
     "pub1": ("https://api.pub1.passkit.io", "https://pub1.pskt.io"),
     "pub2": ("https://api.pub2.passkit.io", "https://pub2.pskt.io"),
 }
+# `iat` lies this far back, `exp` this far ahead (documented); -5 to -59 and up to +60 are taken (field report).
 BACKDATE_SECONDS = 10
 LIFETIME_SECONDS = 30
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -38,10 +38,6 @@ class Credentials:
         pass_url: where the pass pages are; a custom domain of the account stands here.
         api_key, secret: from the portal (Developer Tools, REST credentials).
         long_lived_token: instead of these two: opaque, with access to the whole account. PassKit advises against it.
-        auth_style: `bare` puts the token alone into `Authorization` as PassKit's own code does; `bearer` also works
-            (field report).
-        backdate_seconds, lifetime_seconds: `iat` lies this far back, `exp` this far ahead. 10 and 30 are documented;
-            -5 to -59 and up to +60 are accepted (field report).
 
     Raises:
         InvalidCredentials: an address or a combination that cannot be used.
@@ -52,9 +48,6 @@ class Credentials:
     api_key: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     long_lived_token: str = field(default="", repr=False)
-    auth_style: Literal["bare", "bearer"] = "bare"
-    backdate_seconds: int = BACKDATE_SECONDS
-    lifetime_seconds: int = LIFETIME_SECONDS
 
     def __post_init__(self) -> None:
         for name in ("base_url", "pass_url"):
@@ -69,20 +62,6 @@ class Credentials:
         for value in (self.api_key, self.secret):
             if not value.isprintable() or value != value.strip():
                 raise InvalidCredentials("The API key or secret has a space or sign that no key has. Copy them again.")
-        if self.auth_style not in ("bare", "bearer"):
-            raise InvalidCredentials("auth_style must be 'bare' or 'bearer'.")
-
-    @classmethod
-    def of_region(cls, region: str, **rest: Any) -> Credentials:
-        """Make credentials for one of PassKit's two regions, `pub1` (EU) or `pub2` (USA).
-
-        Raises:
-            InvalidCredentials: there is no such region.
-        """
-        if region not in REGIONS:
-            raise InvalidCredentials(f"PassKit's regions are {' and '.join(REGIONS)}.")
-        base_url, pass_url = REGIONS[region]
-        return cls(base_url, **{"pass_url": pass_url, **rest})
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -102,25 +81,15 @@ def _check_address(name: str, url: str) -> None:
         raise InvalidCredentials(f"{name} must begin with https://.")
 
 
-def token(credentials: Credentials, now: int) -> str:
-    """Return a token for one request.
+def authorization(credentials: Credentials, now: int) -> str:
+    """Return the value of the `Authorization` header for one request.
 
     Args:
-        credentials: with an API key.
+        credentials: whose request.
         now: PassKit's time in whole seconds since 1970: ours, plus the offset learned from it.
     """
-    claims = {
-        "uid": credentials.api_key,
-        "iat": now - credentials.backdate_seconds,
-        "exp": now + credentials.lifetime_seconds,
-    }
-    key = credentials.secret.encode().ljust(HMAC_LENGTH, b"\0")
-    return jwt.encode(claims, key, algorithm="HS256")
-
-
-def authorization(credentials: Credentials, now: int) -> str:
-    """Return the value of the `Authorization` header for one request."""
     if credentials.long_lived_token:
         return f"Bearer {credentials.long_lived_token}"
-    signed = token(credentials, now)
-    return signed if credentials.auth_style == "bare" else f"Bearer {signed}"
+    claims = {"uid": credentials.api_key, "iat": now - BACKDATE_SECONDS, "exp": now + LIFETIME_SECONDS}
+    key = credentials.secret.encode().ljust(HMAC_LENGTH, b"\0")
+    return jwt.encode(claims, key, algorithm="HS256")  # alone, as PassKit's own code sends it (documented)

@@ -1,153 +1,266 @@
-"""What an account has to choose from: programs, tiers, campaigns, offers, productions, events, ticket types, fields.
+"""What an account has to choose from: programs, tiers, campaigns, offers, productions, ticket types, events, fields.
 
-Everything here reads. Lists come page by page; `filters.pages` walks through them. All functions raise
-`failures.PassKitFailure`, and only those that are NotDone.
+Everything here reads, all pages of it. All functions raise `failures.PassKitFailure`. Link keys of projects (`secret`,
+`key`, `encryptedClassId`) are never read: with them anybody can make enrolment links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
 
-from app.issuers.passkit.answers import Json
-from app.issuers.passkit.choices import (
-    Campaign,
-    Event,
-    Offer,
-    Production,
-    Profile,
-    Program,
-    Project,
-    TemplateField,
-    TicketType,
-    Tier,
-    Venue,
-    campaign,
-    event,
-    offer,
-    production,
-    profile,
-    program,
-    project,
-    template_field,
-    ticket_type,
-    tier,
-    venue,
+from app.issuers.passkit.answers import Json, MalformedAnswer
+from app.issuers.passkit.filters import Filters, pages
+from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS, OWN_DATE
+from app.issuers.passkit.reading import (
+    flag_of,
+    instant_of,
+    name_of,
+    names_of,
+    object_of,
+    objects_of,
+    required,
+    text_of,
+    whole_of,
 )
-from app.issuers.passkit.filters import Filters
-from app.issuers.passkit.reading import object_of, objects_of
 from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 
+PROJECT_STATUS = {
+    1: "PROJECT_ACTIVE_FOR_OBJECT_CREATION",
+    2: "PROJECT_DISABLED_FOR_OBJECT_CREATION",
+    4: "PROJECT_DRAFT",
+}
+TIER_EXPIRY = {
+    0: "EXPIRE_NONE",
+    1: "EXPIRE_ON_FIXED_DATE",
+    2: "EXPIRE_AFTER_X_DAYS",
+    3: "EXPIRE_ON_VARIABLE_DATE_TIME",
+    4: "EXPIRE_SET_TO_NULL",
+}
+OFFER_EXPIRY = {
+    0: "EXPIRY_DO_NOT_USE",
+    1: "AUTO_EXPIRE_OFFER_END_DATE",
+    2: "AUTO_EXPIRE_REDEMPTION_END_DATE",
+    3: "EXPIRE_AFTER_X_DAYS",
+    4: "EXPIRE_ON_VARIABLE_DATE_TIME",
+}
+TOGGLE = {0: "DO_NOT_USE", 1: "ON", 2: "OFF"}
+DATA_TYPES = {8: "INT", 9: "NUMBER", 16: "CURRENCY"}
+META = "meta."
 
-def get_profile(transport: Transport) -> Profile:
-    """`GET /user/profile` -> whose credentials these are.
+T = TypeVar("T")
 
-    The connection test. Compare `region_id` with the chosen region where it is set, and ask for one project as the
-    second proof: the wrong region takes the token.
+_TIER_EXPIRY: Mapping[str, str] = {
+    "EXPIRE_NONE": NEVER_ENDS,
+    "EXPIRE_SET_TO_NULL": NEVER_ENDS,
+    "EXPIRE_ON_FIXED_DATE": COMPUTED,
+    "EXPIRE_AFTER_X_DAYS": COMPUTED,
+    "EXPIRE_ON_VARIABLE_DATE_TIME": OWN_DATE,
+}
 
-    Raises:
-        CredentialsRefused: key, secret or token are wrong.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose credentials these are."""
+
+    company: str
+    username: str = field(repr=False)
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A program, campaign or production.
+
+    Attributes:
+        is_draft: its passes print "Test Pass" and die after 48 hours (documented).
+        auto_delete_days: after which PassKit deletes the record of a pass that is over; 90 unless set (documented).
+        expiry: of a production: how its tickets expire; None: not known.
     """
-    return transport.send(Effect.NONE, "GET", "/user/profile", profile)
+
+    id: str
+    name: str
+    is_draft: bool
+    auto_delete_days: int = 90
+    expiry: str | None = None
 
 
-def list_projects(transport: Transport, filters: Filters | None = None) -> list[Project]:
-    """`POST /projects/list` Filters -> stream of Project: all of the company, of every protocol, in one call.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A tier, offer or ticket type. A tier's ID was chosen by a person and is unique in its program only.
 
-    The answers also hold the project's link keys (`secret`, `key`, `encryptedClassId`); they are not read.
+    Attributes:
+        expiry: how its passes expire (see `mapping`); None: not known.
+        may_overdraw: whether the balance may go below zero.
     """
-    return transport.ask_list("/projects/list", project, (filters or Filters()).to_json())
+
+    id: str
+    name: str
+    template_id: str
+    index: int = 0
+    expiry: str | None = None
+    may_overdraw: bool = False
+    is_disabled: bool = False
 
 
-def list_programs(transport: Transport, filters: Filters | None = None) -> list[Program]:
-    """`POST /members/programs/list` Filters -> stream of Program.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A production at a venue at a time."""
 
-    Fields to filter by: id, name, status, created, updated, profileImageSettings (documented).
-    """
-    return transport.ask_list("/members/programs/list", program, (filters or Filters()).to_json())
-
-
-def get_program(transport: Transport, program_id: str) -> Program:
-    """`GET /members/program/{id}` -> Program."""
-    return transport.send(Effect.NONE, "GET", "/members/program/{id}", program, path={"id": program_id})
+    id: str
+    venue: str
+    starts_at: datetime | None
+    ends_at: datetime | None
 
 
-def list_tiers(transport: Transport, program_id: str, filters: Filters | None = None) -> list[Tier]:
-    """`POST /members/tiers/list` {programId, filters} -> stream of Tier."""
-    return transport.ask_list("/members/tiers/list", tier, _within("programId", program_id, filters))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateField:
+    """A field of a template that is written into `metaData`."""
+
+    name: str
+    label: str
+    is_number: bool
 
 
-def list_campaigns(transport: Transport, filters: Filters | None = None) -> list[Campaign]:
-    """`POST /coupon/singleUse/campaigns/list` Filters -> stream of Campaign.
-
-    Fields to filter by: name, ianaTimezone, created, updated (documented).
-    """
-    return transport.ask_list("/coupon/singleUse/campaigns/list", campaign, (filters or Filters()).to_json())
+def account(transport: Transport) -> Account:
+    """`GET /user/profile` -> whose credentials these are."""
+    return transport.send(Effect.NONE, "GET", "/user/profile", _account)
 
 
-def list_offers(transport: Transport, campaign_id: str, filters: Filters | None = None) -> list[Offer]:
-    """`POST /coupon/singleUse/offers/list` {campaignId, filters} -> stream of Offer.
+def _account(found: Json) -> Account:
+    """Something must be there: an empty object would be no proof of anything."""
+    if not any(text_of(found, name) for name in ("userId", "username", "email", "companyId")):
+        raise MalformedAnswer("the profile is empty")
+    return Account(
+        company=text_of(found, "companyName"), username=text_of(found, "username"), region=text_of(found, "regionId")
+    )
 
-    Fields to filter by: id, offerTitle, offerShortTitle, issueStartDate, issueEndDate, created (documented).
-    """
-    return transport.ask_list("/coupon/singleUse/offers/list", offer, _within("campaignId", campaign_id, filters))
+
+def need_projects(transport: Transport) -> None:
+    """`POST /projects/list` Filters -> stream of Project. The wrong region takes the token and answers 404."""
+    transport.ask_list("/projects/list", lambda _: None, Filters(limit=1).to_json())
 
 
-def list_productions(transport: Transport, filters: Filters | None = None) -> list[Production]:
+def programs(transport: Transport) -> list[Project]:
+    """`POST /members/programs/list` Filters -> stream of Program."""
+    return _all(transport, "/members/programs/list", _project)
+
+
+def tiers(transport: Transport, program_id: str) -> list[Level]:
+    """`POST /members/tiers/list` {programId, filters} -> stream of Tier, in their own order."""
+    found = _all(transport, "/members/tiers/list", _tier, {"programId": program_id})
+    return sorted(found, key=lambda tier: tier.index)
+
+
+def campaigns(transport: Transport) -> list[Project]:
+    """`POST /coupon/singleUse/campaigns/list` Filters -> stream of Campaign."""
+    return _all(transport, "/coupon/singleUse/campaigns/list", _project)
+
+
+def offers(transport: Transport, campaign_id: str) -> list[Level]:
+    """`POST /coupon/singleUse/offers/list` {campaignId, filters} -> stream of Offer; without those switched off."""
+    found = _all(transport, "/coupon/singleUse/offers/list", _offer, {"campaignId": campaign_id})
+    return [offer for offer in found if not offer.is_disabled]
+
+
+def productions(transport: Transport) -> list[Project]:
     """`POST /eventTickets/productions` Filters -> stream of Production."""
-    return transport.ask_list("/eventTickets/productions", production, (filters or Filters()).to_json())
+    return _all(transport, "/eventTickets/productions", _project)
 
 
-def list_venues(transport: Transport, filters: Filters | None = None) -> list[Venue]:
-    """`POST /eventTickets/venues` Filters -> stream of Venue."""
-    return transport.ask_list("/eventTickets/venues", venue, (filters or Filters()).to_json())
-
-
-def list_events(transport: Transport, production_id: str, filters: Filters | None = None) -> list[Event]:
-    """`POST /eventTickets/events/list` {productionId, filters} -> stream of Event."""
-    return transport.ask_list("/eventTickets/events/list", event, _within("productionId", production_id, filters))
-
-
-def list_ticket_types(transport: Transport, production_id: str, filters: Filters | None = None) -> list[TicketType]:
+def ticket_types(transport: Transport, production_id: str) -> list[Level]:
     """`POST /eventTickets/ticketTypes/{productionId}` {filters} -> stream of TicketType."""
-    body = {"filters": (filters or Filters()).to_json()}
-    route = "/eventTickets/ticketTypes/{productionId}"
-    return transport.ask_list(route, ticket_type, body, path={"productionId": production_id})
+    route, path = "/eventTickets/ticketTypes/{productionId}", {"productionId": production_id}
+    return _all(transport, route, _ticket_type, {}, path=path)
 
 
-def get_template_fields(transport: Transport, template_id: str) -> list[TemplateField]:
-    """`GET /template/data/{id}` -> the fields of a template: `template.data.dataFields`.
+def events(transport: Transport, production_id: str) -> list[Event]:
+    """`POST /eventTickets/events/list` {productionId, filters} -> stream of Event, in no order."""
+    return _all(transport, "/eventTickets/events/list", _event, {"productionId": production_id})
 
-    The template of a program's passes is `Tier.template_id`, `Offer.template_id` or `TicketType.template_id`.
-    """
+
+def template_fields(transport: Transport, template_id: str) -> list[TemplateField]:
+    """`GET /template/data/{id}` -> `template.data.dataFields`: those that a pass's `metaData` holds."""
     return transport.send(Effect.NONE, "GET", "/template/data/{id}", _template_fields, path={"id": template_id})
 
 
-def get_form_fields(
-    transport: Transport, protocol: str, object_id: str, program_id: str | None = None
-) -> list[TemplateField]:
-    """`GET /distribution/fields?protocol=&objectId=&classId=` -> the fields of the enrolment form only.
+def _all(
+    transport: Transport,
+    route: str,
+    read: Callable[[Json], T],
+    body: Json | None = None,
+    *,
+    path: Mapping[str, str] | None = None,
+) -> list[T]:
+    """Read all pages of a list. `body`: what stands beside the filters; None: the filters are the body."""
 
-    Args:
-        transport: whose account.
-        protocol: MEMBERSHIP, SINGLE_USE_COUPON or EVENT_TICKETING.
-        object_id: tier, offer or ticket type.
-        program_id: for a tier only, whose ID is unique in its program alone.
-    """
-    query: Mapping[str, str] = {"protocol": protocol, "objectId": object_id}
-    if program_id is not None:
-        query = {**query, "classId": program_id}
-    return transport.send(Effect.NONE, "GET", "/distribution/fields", _form_fields, query=query)
+    def ask(filters: Filters) -> list[T]:
+        asked = filters.to_json() if body is None else {**body, "filters": filters.to_json()}
+        return transport.ask_list(route, read, asked, path=path)
+
+    return list(pages(ask, Filters()))
 
 
-def _within(name: str, identifier: str, filters: Filters | None) -> Json:
-    return {name: identifier, "filters": (filters or Filters()).to_json()}
+def _project(found: Json) -> Project:
+    toggle = name_of(found, "autoInvalidateTicketsUponExpiry", TOGGLE)
+    return Project(
+        id=required(found, "id"),
+        name=text_of(found, "name"),
+        is_draft="PROJECT_DRAFT" in names_of(found, "status", PROJECT_STATUS),
+        auto_delete_days=whole_of(found, "autoDeleteDaysAfterExpiry") or 90,
+        expiry={"ON": OWN_DATE, "OFF": NEVER_ENDS}.get(toggle),
+    )
+
+
+def _tier(found: Json) -> Level:
+    settings = object_of(found, "expirySettings")
+    return Level(
+        id=required(found, "id"),
+        name=text_of(found, "name"),
+        template_id=text_of(found, "passTemplateId"),
+        index=whole_of(found, "tierIndex"),
+        expiry=_TIER_EXPIRY.get(name_of(settings, "expiryType", TIER_EXPIRY)),
+        may_overdraw=flag_of(found, "pointsOverdrawn"),
+    )
+
+
+def _offer(found: Json) -> Level:
+    settings = object_of(found, "couponExpirySettings")
+    has_own_date = name_of(settings, "couponExpiryType", OFFER_EXPIRY) == "EXPIRE_ON_VARIABLE_DATE_TIME"
+    return Level(
+        id=required(found, "id"),
+        name=text_of(found, "offerTitle") or text_of(found, "offerShortTitle"),
+        template_id=text_of(found, "beforeRedeemPassTemplateId"),
+        expiry=OWN_DATE if has_own_date else BY_OFFER,
+        is_disabled=flag_of(found, "disabled"),
+    )
+
+
+def _ticket_type(found: Json) -> Level:
+    template_id = text_of(found, "beforeRedeemPassTemplateId")
+    return Level(id=required(found, "id"), name=text_of(found, "name"), template_id=template_id)
+
+
+def _event(found: Json) -> Event:
+    return Event(
+        id=required(found, "id"),
+        venue=text_of(object_of(found, "venue"), "name"),
+        starts_at=instant_of(found, "scheduledStartDate"),
+        ends_at=instant_of(found, "endDate"),
+    )
 
 
 def _template_fields(found: Json) -> list[TemplateField]:
     data = object_of(object_of(found, "template"), "data")
-    return [template_field(one) for one in objects_of(data, "dataFields")]
-
-
-def _form_fields(found: Json) -> list[TemplateField]:
-    return [template_field(one) for one in objects_of(found, "fields")]
+    fields = [one for one in objects_of(data, "dataFields") if required(one, "uniqueName").startswith(META)]
+    return [
+        TemplateField(
+            name=required(one, "uniqueName").removeprefix(META),
+            label=text_of(one, "label"),
+            is_number=name_of(one, "dataType", DATA_TYPES) in DATA_TYPES.values(),
+        )
+        for one in fields
+    ]

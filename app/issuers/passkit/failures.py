@@ -1,27 +1,26 @@
-"""Every way a request to PassKit can fail. What matters most is told apart by class: did it certainly not happen?
+"""Every way a request to PassKit can fail.
 
     PassKitFailure
-      NotDone                 it certainly had no effect
-        InvalidRequest        refused here, nothing was sent: PassKit would lose or change the value silently
-        Refused               PassKit said no, and would again
-          NotFound            404: no such object (also the answer of the wrong region for everything)
-          Conflict            409: the external ID or ticket number is taken
-          CredentialsRefused  401, 403
-        RateLimited           429; `retry_after`
-        Unavailable           cannot be had now: 503; or a read that failed in any unclear way
-          NotSent             no byte of the request left: refused connection, DNS, TLS, no free slot, no time left
-      Unclear                 it may or may not have happened
-        Garbled               an answer came whole and makes no sense: HTML, empty, wrong types, too large
+      InvalidRequest        refused here: PassKit would lose or change the value silently, or not take it
+      NotSent               no byte of the request left: refused connection, DNS, TLS, no free slot, no time left
+      Answered              an error answer
+        NotFound            404 in PassKit's own form
+        Conflict            409: an external ID or ticket number that is taken
+        NotEnoughPoints     400, 500 that say so
+        CredentialsRefused  401
+        RateLimited         429; `retry_after`
+        Unavailable         503
+      Garbled               an answer that came whole and cannot be believed: HTML, another record, a missing value
+      Lost                  sent, and no whole answer: timeout, reset, cut answer; or a gateway's 502, 504
 
-A read has no effect, so it never fails as `Unclear`. Of a write that was tried several times, an earlier try may have
-taken effect: then only `NotFound` and `Conflict` keep their class, with `after_unclear` set, because they tell about
-the object; everything else becomes `Unclear`.
+What an error answer says is not what happened: after a crash halfway PassKit answers 500 or 503, too. So whether a
+write certainly had no effect (`is_certain`) is only said of what was not sent, and of the answers in the table of
+`refusals.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import ClassVar
 
 from app.issuers.passkit.retry import Outcome
@@ -36,32 +35,49 @@ class PassKitFailure(Exception):
     Attributes:
         text: what PassKit said, cut to 300 characters, without secrets and e-mail addresses; or our own words.
         status: HTTP status, None when there was no answer.
+        is_known: the answer is one of the refusals that are known to have no effect (`refusals.py`).
         retry_after: seconds PassKit asked to wait.
         upstream_request_id: PassKit's own name for the request, for its support.
         request: method and route, without the values in the path.
+        is_read: the request only reads.
         tries: how often it was sent or tried to be.
-        after_unclear: an earlier try of the same call may have taken effect.
+        after_lost: an earlier try of the same call may have taken effect, now or later.
     """
 
     outcome: ClassVar[Outcome] = Outcome.FINAL
     words: ClassVar[str] = "failed"
+    is_answer: ClassVar[bool] = True
+    was_not_sent: ClassVar[bool] = False
 
     def __init__(
         self,
         text: str,
         *,
         status: int | None = None,
+        is_known: bool = False,
         retry_after: float | None = None,
         upstream_request_id: str | None = None,
     ) -> None:
         super().__init__(text)
         self.text = text
         self.status = status
+        self.is_known = is_known
         self.retry_after = retry_after
         self.upstream_request_id = upstream_request_id
         self.request: str | None = None
+        self.is_read = False
         self.tries = 1
-        self.after_unclear = False
+        self.after_lost = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether the request certainly has no effect."""
+        return self.is_read or ((self.was_not_sent or self.is_known) and not self.after_lost)
+
+    @property
+    def is_answered(self) -> bool:
+        """Tell whether PassKit has answered every try, so that it is not at work on any of them."""
+        return self.is_answer and not self.after_lost
 
     def __str__(self) -> str:
         facts = [
@@ -76,83 +92,88 @@ class PassKitFailure(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
 
-class NotDone(PassKitFailure):
-    """It certainly had no effect."""
+class InvalidRequest(PassKitFailure, ValueError):
+    """Refused before anything was sent.
 
-
-class InvalidRequest(NotDone, ValueError):
-    """Refused before anything was sent."""
-
-    words = "was not sent"
-
-
-class Refused(NotDone):
-    """PassKit answered, and the answer is no: any 4xx, a redirect, 501, and a 500 whose body is PassKit's own error.
-
-    PassKit reports broken business rules as 500 with `{"error": "..."}` (field report), for instance
-    `pass template id cannot be empty`. Its gateway makes that of an error returned by the method that was called, so
-    such a 500 is a decision, not a crash on the way; it is repeated by nobody. A 500 without that body, or whose text
-    speaks of time or connections inside PassKit, is `Unclear`.
+    Attributes:
+        field: which of the caller's fields it is about, "" where it is none of them.
     """
 
-    words = "was refused"
+    words = "was not sent"
+    was_not_sent = True
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
 
 
-class NotFound(Refused):
-    """404 with PassKit's error body. A 404 without one comes from something else on the way, and is only `Refused`."""
+class NotSent(PassKitFailure):
+    """No byte of the request left this machine."""
+
+    outcome = Outcome.NOT_SENT
+    words = "could not be sent"
+    was_not_sent = True
+
+
+class Answered(PassKitFailure):
+    """An error answer."""
+
+    words = "was answered with an error"
+
+
+class NotFound(Answered):
+    """404 in PassKit's own form. A 404 in another form comes from something else on the way."""
 
     words = "found nothing"
 
 
-class Conflict(Refused):
+class Conflict(Answered):
     """409."""
 
 
-class CredentialsRefused(Refused):
-    """401, 403. No repeat helps; somebody must look at the connection.
+class NotEnoughPoints(Answered):
+    """The balance would go below zero, and the tier forbids that."""
+
+
+class CredentialsRefused(Answered):
+    """401. No repeat helps; somebody must look at the connection.
 
     Attributes:
-        date: PassKit's clock, from the `Date` header.
-        is_about_time: the text blames the token's times, so that PassKit's clock and a second try may help.
+        is_about_time: the token's times are at fault, so that PassKit's clock and a second try may help.
+        is_long_lived: the connection has a long-lived token instead of key and secret.
     """
 
     words = "was refused for its credentials"
-    date: datetime | None = None
     is_about_time = False
+    is_long_lived = False
 
 
-class RateLimited(NotDone):
+class RateLimited(Answered):
     """429."""
 
     outcome = Outcome.BUSY
     words = "was told to slow down"
 
 
-class Unavailable(NotDone):
-    """503 with PassKit's error body, which is documented as "back off and repeat"; or a read that failed unclearly."""
+class Unavailable(Answered):
+    """503, which is documented as "back off and repeat"."""
 
     outcome = Outcome.BUSY
     words = "could not be served"
 
 
-class NotSent(Unavailable):
-    """No byte of the request left this machine."""
+class Garbled(PassKitFailure):
+    """A whole answer that cannot be believed; asking again would bring the same."""
 
-    outcome = Outcome.NOT_SENT
-    words = "could not be sent"
+    words = "has an answer that cannot be believed"
 
 
-class Unclear(PassKitFailure):
-    """Sent, and it is not known what became of it: timeout, reset, cut answer, 502, 504, and the like."""
+class Lost(PassKitFailure):
+    """Sent, and it is not known what became of it."""
 
     outcome = Outcome.LOST
     words = "has an unclear outcome"
-
-
-class Garbled(Unclear):
-    """A whole answer that cannot be understood, or a 500 without PassKit's error; asking again would bring the same."""
-
-    outcome = Outcome.FINAL
+    is_answer = False
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:

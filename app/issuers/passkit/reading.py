@@ -1,14 +1,16 @@
-"""How single values of PassKit's answers are read: null, absent, empty and zero all mean that nothing is set."""
+"""How single values of PassKit's answers are read: null, absent, empty and zero all mean that nothing is set.
+
+Enumerations come as names, from some developers' reports as numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from app.issuers.passkit.answers import Json, MalformedAnswer
-from app.issuers.passkit.values import POINTS_PLACES
+from app.model import POINTS_PLACES
 
 LARGEST_NUMBER = 10**18
 # What Go and Protocol Buffers write for a time that was never set.
@@ -42,22 +44,12 @@ def object_of(found: Json, name: str) -> Json:
     return value
 
 
-def list_of(found: Json, name: str) -> Sequence[Any]:
-    """Read a list; [] when unset."""
-    value = found.get(name)
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise MalformedAnswer(f"{name} is not a list")
-    return value
-
-
-def objects_of(found: Json, name: str) -> list[Json]:
-    """Read a list of objects."""
-    items = list_of(found, name)
-    if not all(isinstance(item, dict) for item in items):
+def objects_of(found: Json, name: str) -> Sequence[Json]:
+    """Read a list of objects; [] when unset."""
+    items = found.get(name) or ()
+    if not isinstance(items, list | tuple) or not all(isinstance(item, dict) for item in items):
         raise MalformedAnswer(f"{name} is not a list of objects")
-    return list(items)
+    return items
 
 
 def flag_of(found: Json, name: str) -> bool:
@@ -110,15 +102,6 @@ def instant_of(found: Json, name: str) -> datetime | None:
     return None if read in _NEVER else read
 
 
-def date_of(found: Json, name: str) -> date | None:
-    """Read a date `{year, month, day}`; None also when part of it is unset."""
-    value = object_of(found, name)
-    try:
-        return date(*(whole_of(value, part) for part in ("year", "month", "day")))
-    except (ValueError, OverflowError):
-        return None
-
-
 def name_of(found: Json, name: str, names: Mapping[int, str]) -> str:
     """Read an enumeration's value by name or number; names that came later than ours are handed on as they are."""
     value = found.get(name)
@@ -133,17 +116,33 @@ def name_of(found: Json, name: str, names: Mapping[int, str]) -> str:
 
 def names_of(found: Json, name: str, names: Mapping[int, str]) -> tuple[str, ...]:
     """Read a list of an enumeration's values."""
-    return tuple(name_of({name: item}, name, names) for item in list_of(found, name))
+    items = found.get(name) or ()
+    if not isinstance(items, list | tuple):
+        raise MalformedAnswer(f"{name} is not a list")
+    return tuple(name_of({name: item}, name, names) for item in items)
 
 
-def texts_of(found: Json, name: str) -> tuple[str, ...]:
-    """Read a list of texts."""
-    items = list_of(found, name)
-    if not all(isinstance(item, str) for item in items):
-        raise MalformedAnswer(f"{name} is not a list of texts")
-    return tuple(items)
-
-
-def meta_data_of(found: Json, name: str = "metaData") -> dict[str, str]:
-    """Read `metaData`; a value that is not text is given as text."""
+def texts_by_name(found: Json, name: str) -> dict[str, str]:
+    """Read a map of texts, as `metaData` is one; a value that is not text is given as text."""
     return {key: value if isinstance(value, str) else str(value or "") for key, value in object_of(found, name).items()}
+
+
+def same_id(found: Json, asked: str) -> str:
+    """Read the `id` of an answer, which must be that of what was asked for.
+
+    Raises:
+        MalformedAnswer: it is about another record, which says nothing about this one.
+    """
+    if required(found, "id") != asked:
+        raise MalformedAnswer("it is about another record")
+    return asked
+
+
+def nothing(found: Json) -> None:
+    """Read `{}`, the answer of every delete.
+
+    Raises:
+        MalformedAnswer: there is something in it, an error for example.
+    """
+    if found:
+        raise MalformedAnswer("it should be empty")

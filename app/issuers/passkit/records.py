@@ -1,274 +1,154 @@
-"""What PassKit tells about passes and their holders. `repr` shows nothing of a holder."""
+"""What PassKit tells about a pass: members, coupons and tickets as one kind of value. `repr` shows no holder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from app.issuers.passkit.answers import Json
-from app.issuers.passkit.names import COUPON_STATUS, MEMBER_EVENTS, MEMBER_STATUS, PASS_STATUS, TICKET_STATUS
+from app.issuers.passkit.answers import Json, MalformedAnswer
 from app.issuers.passkit.reading import (
-    date_of,
-    flag_of,
     instant_of,
-    list_of,
-    meta_data_of,
     name_of,
     object_of,
     points_of,
     required,
     text_of,
+    texts_by_name,
     whole_of,
 )
-from app.issuers.passkit.values import without_none
+from app.model import Kind, Ticket
+
+MEMBER_STATUS = {0: "ENROLLED", 1: "ACTIVE", 2: "CHECKED_IN", 3: "EXPIRED", 4: "CHECKED_OUT", 5: "DELETED"}
+COUPON_STATUS = {0: "UNREDEEMED", 1: "REDEEMED"}
+TICKET_STATUS = {0: "STATUS_NONE", 1: "ISSUED", 2: "REDEEMED"}
+INVALIDATED = "PASS_INVALIDATED"
+PASS_STATUS = {0: "PASS_ISSUED", 1: "PASS_INSTALLED", 2: "PASS_UNINSTALLED", 3: INVALIDATED}
+_SEAT = ("section", "row", "seat")
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A holder. None: leave as it is (PassKit cannot clear a field of a person).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A pass as PassKit has it.
 
-    `mobile_number` needs `+`, country code and digits without spaces; `email` is checked by PassKit.
+    Attributes:
+        raw: the answer as it came; what of it is written back is written from here, so that nothing gets lost.
+        program_id: of the program, campaign or production.
+        tier_id: of the tier, offer or ticket type.
+        external_id: a ticket's number; "" where there is none.
+        status: of a member, coupon or ticket.
+        pass_status: of the pass in the wallet. Apple does not tell "removed" from "updates switched off" (documented).
+        points, tier_points: None where it is no member.
+        redeemed_at, redemption_reference: may both be unset although `status` is REDEEMED.
     """
 
-    forename: str | None = field(default=None, repr=False)
-    surname: str | None = field(default=None, repr=False)
-    display_name: str | None = field(default=None, repr=False)
-    email: str | None = field(default=None, repr=False)
-    mobile_number: str | None = field(default=None, repr=False)
-    salutation: str | None = field(default=None, repr=False)
-    date_of_birth: date | None = field(default=None, repr=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Write it with PassKit's names."""
-        born = self.date_of_birth
-        return without_none(
-            forename=self.forename or None,
-            surname=self.surname or None,
-            displayName=self.display_name or None,
-            emailAddress=self.email or None,
-            mobileNumber=self.mobile_number or None,
-            salutation=self.salutation or None,
-            dateOfBirth=born and {"year": born.year, "month": born.month, "day": born.day},
-        )
-
-
-def person(found: Json) -> Person:
-    """Read a holder."""
-    return Person(
-        forename=text_of(found, "forename") or None,
-        surname=text_of(found, "surname") or None,
-        display_name=text_of(found, "displayName") or None,
-        email=text_of(found, "emailAddress") or None,
-        mobile_number=text_of(found, "mobileNumber") or None,
-        salutation=text_of(found, "salutation") or None,
-        date_of_birth=date_of(found, "dateOfBirth"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
-    """What became of the pass itself (`passMetaData`).
-
-    `status` is PASS_ISSUED, PASS_INSTALLED, PASS_UNINSTALLED or PASS_INVALIDATED. Apple does not tell "removed" from
-    "updates switched off" (documented).
-    """
-
-    status: str = "PASS_ISSUED"
-    issued_at: datetime | None = None
-    first_installed_at: datetime | None = None
-    last_uninstalled_at: datetime | None = None
-    invalidated_at: datetime | None = None
-
-
-def lifecycle(found: Json) -> Lifecycle:
-    """Read `passMetaData`."""
-    return Lifecycle(
-        status=name_of(found, "status", PASS_STATUS),
-        issued_at=instant_of(found, "issueAt"),
-        first_installed_at=instant_of(found, "firstInstalledAt"),
-        last_uninstalled_at=instant_of(found, "lastUninstalledAt"),
-        invalidated_at=instant_of(found, "invalidatedAt"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What members, coupons and tickets have in common."""
-
+    raw: Json = field(repr=False)
+    kind: Kind
     id: str
-    status: str
-    person: Person
-    lifecycle: Lifecycle
-    meta_data: Mapping[str, str] = field(repr=False)
-    opted_out: bool
-    expires_at: datetime | None
-    created_at: datetime | None
-    updated_at: datetime | None
-
-
-def _common(found: Json, statuses: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "id": required(found, "id"),
-        "status": name_of(found, "status", statuses),
-        "person": person(object_of(found, "person")),
-        "lifecycle": lifecycle(object_of(found, "passMetaData")),
-        "meta_data": meta_data_of(found),
-        # A member's and a coupon's is a boolean, a ticket's a toggle: DO_NOT_USE 0, ON 1, OFF 2.
-        "opted_out": found.get("optOut") in (True, "ON", 1),
-        "expires_at": instant_of(found, "expiryDate"),
-        "created_at": instant_of(found, "created"),
-        "updated_at": instant_of(found, "updated"),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Member(_Record):
-    """A member of a program. `external_id` is unique in its program and never changes."""
-
     program_id: str
     tier_id: str
     external_id: str = field(repr=False)
-    points: Decimal
-    secondary_points: Decimal
-    tier_points: int
+    status: str
+    pass_status: str
+    person: Json = field(repr=False)
+    meta_data: dict[str, str] = field(repr=False)
+    invalidated_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime | None
+    points: Decimal | None = None
+    tier_points: int | None = None
+    redeemed_at: datetime | None = None
+    redemption_reference: str = ""
+    ticket: Ticket | None = field(default=None, repr=False)
+
+    @property
+    def is_redeemed(self) -> bool:
+        """Tell whether it was used up."""
+        return self.status == "REDEEMED"
+
+    @property
+    def is_invalid(self) -> bool:
+        """Tell whether PassKit says that the pass is over, for whatever reason."""
+        return self.pass_status == INVALIDATED or self.status == "EXPIRED"
 
 
-def member(found: Json) -> Member:
-    """Read a member."""
-    return Member(
-        **_common(found, MEMBER_STATUS),
-        program_id=text_of(found, "programId"),
+def member(found: Json) -> Record:
+    """Read a member of a program. Its external ID is unique there and never changes."""
+    return _record(
+        found,
+        Kind.MEMBERSHIP,
+        program_id=required(found, "programId"),
         tier_id=text_of(found, "tierId"),
         external_id=text_of(found, "externalId"),
+        status=name_of(found, "status", MEMBER_STATUS),
         points=points_of(found, "points"),
-        secondary_points=points_of(found, "secondaryPoints"),
         tier_points=whole_of(found, "tierPoints"),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MemberPoints:
-    """A member's balances after earn, burn or set."""
-
-    id: str
-    points: Decimal
-    secondary_points: Decimal
-    tier_points: int
-
-
-def member_points(found: Json) -> MemberPoints:
-    """Read balances."""
-    return MemberPoints(
-        id=required(found, "id"),
-        points=points_of(found, "points"),
-        secondary_points=points_of(found, "secondaryPoints"),
-        tier_points=whole_of(found, "tierPoints"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class MemberEvent:
-    """Something that was done with a member. `external_id` is the `externalEventId` it was done with."""
-
-    id: str
-    type: str
-    member_id: str
-    external_id: str = field(repr=False)
-    meta_data: Mapping[str, str] = field(repr=False)
-    notes: str = field(repr=False)
-    at: datetime | None
-    created_at: datetime | None
-
-
-def member_event(found: Json) -> MemberEvent:
-    """Read an event."""
-    return MemberEvent(
-        id=required(found, "id"),
-        type=name_of(found, "eventType", MEMBER_EVENTS),
-        member_id=text_of(object_of(found, "member"), "id"),
+def coupon(found: Json) -> Record:
+    """Read a coupon of a campaign."""
+    return _record(
+        found,
+        Kind.COUPON,
+        program_id=required(found, "campaignId"),
+        tier_id=text_of(found, "offerId"),
         external_id=text_of(found, "externalId"),
-        meta_data=meta_data_of(found),
-        notes=text_of(found, "notes"),
-        at=instant_of(found, "date"),
-        created_at=instant_of(found, "created"),
+        status=name_of(found, "status", COUPON_STATUS),
+        **_redemption(found),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Coupon(_Record):
-    """A single-use coupon. `redeemed_at` may be unset although `status` is REDEEMED."""
-
-    campaign_id: str
-    offer_id: str
-    external_id: str = field(repr=False)
-    sku: str
-    redeemed_at: datetime | None
-    redemption_reference: str
-
-
-def coupon(found: Json) -> Coupon:
-    """Read a coupon."""
-    redemption = object_of(found, "redemptionDetails")
-    return Coupon(
-        **_common(found, COUPON_STATUS),
-        campaign_id=text_of(found, "campaignId"),
-        offer_id=text_of(found, "offerId"),
-        external_id=text_of(found, "externalId"),
-        sku=text_of(found, "sku"),
-        redeemed_at=instant_of(redemption, "redemptionDate"),
-        redemption_reference=text_of(redemption, "redemptionReference"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket(_Record):
-    """An event ticket. `ticket_number` is unique in its production; `validations` counts what was validated."""
-
-    production_id: str
-    event_id: str
-    ticket_type_id: str
-    ticket_number: str = field(repr=False)
-    order_number: str = field(repr=False)
-    redeemed_at: datetime | None
-    redemption_reference: str
-    validations: int
-
-
-def ticket(found: Json) -> Ticket:
+def ticket(found: Json) -> Record:
     """Read a ticket: the full one, where the production stands inside the event, or a list's, where it does not."""
-    event, redemption = object_of(found, "event"), object_of(found, "redemptionDetails")
+    event, ticket_type, seat = (object_of(found, name) for name in ("event", "ticketType", "seatInfo"))
     production = object_of(event, "production") or object_of(found, "production")
-    ticket_type = object_of(found, "ticketType")
-    return Ticket(
-        **_common(found, TICKET_STATUS),
-        production_id=text_of(production, "id") or text_of(ticket_type, "productionId"),
-        event_id=text_of(event, "id"),
-        ticket_type_id=text_of(ticket_type, "id"),
-        ticket_number=text_of(found, "ticketNumber"),
-        order_number=text_of(found, "orderNumber"),
-        redeemed_at=instant_of(redemption, "redemptionDate"),
-        redemption_reference=text_of(redemption, "redemptionReference"),
-        validations=len(list_of(found, "validateDetails")),
+    starts_at = text_of(event, "scheduledStartDate")
+    told = Ticket(
+        order_number=text_of(found, "orderNumber") or None,
+        seat=", ".join(f"{name} {text_of(seat, name)}" for name in _SEAT if text_of(seat, name)) or None,
+        event_name=text_of(production, "name") or None,
+        event_starts_at=starts_at or None,
+    )
+    program_id = text_of(production, "id") or text_of(ticket_type, "productionId")
+    if not program_id:
+        raise MalformedAnswer("the production is missing")
+    return _record(
+        found,
+        Kind.EVENT_TICKET,
+        program_id=program_id,
+        tier_id=text_of(ticket_type, "id"),
+        external_id=text_of(found, "ticketNumber"),
+        status=name_of(found, "status", TICKET_STATUS),
+        ticket=None if told == Ticket() else told,
+        **_redemption(found),
     )
 
 
-def new_id(found: Json) -> str:
-    """Read `{"id": ...}`, the answer of every create and update."""
-    return required(found, "id")
+def event_of(record: Record) -> str:
+    """Return PassKit's ID of a ticket's event; "" where it is not told."""
+    return text_of(object_of(record.raw, "event"), "id")
 
 
-def total(found: Json) -> int:
-    """Read `{"total": ...}`, the answer of every count."""
-    return whole_of(found, "total")
+def _redemption(found: Json) -> Json:
+    details = object_of(found, "redemptionDetails")
+    return {
+        "redeemed_at": instant_of(details, "redemptionDate"),
+        "redemption_reference": text_of(details, "redemptionReference"),
+    }
 
 
-def nothing(_found: Json) -> None:
-    """Read `{}`, the answer of every delete."""
-
-
-def is_valid(found: Json) -> bool:
-    """Read `{"valid": ..., "ticket": ...}`."""
-    return flag_of(found, "valid")
+def _record(found: Json, kind: Kind, **facts: object) -> Record:
+    wallet = object_of(found, "passMetaData")
+    return Record(
+        raw=found,
+        kind=kind,
+        id=required(found, "id"),
+        pass_status=name_of(wallet, "status", PASS_STATUS),
+        person=object_of(found, "person"),
+        meta_data=texts_by_name(found, "metaData"),
+        invalidated_at=instant_of(wallet, "invalidatedAt"),
+        expires_at=instant_of(found, "expiryDate"),
+        created_at=instant_of(found, "created"),
+        **facts,  # type: ignore[arg-type]
+    )

@@ -10,34 +10,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import requests
 
 from app.clock import Clock, system_clock
-from app.issuers.passkit.answers import Json, MalformedAnswer, parse_lines, parse_object
+from app.issuers.passkit.answers import Json, MalformedAnswer, date_of, parse_lines, parse_object
 from app.issuers.passkit.credentials import Credentials, authorization
-from app.issuers.passkit.failures import (
-    Conflict,
-    CredentialsRefused,
-    Garbled,
-    InvalidRequest,
-    NotDone,
-    NotFound,
-    NotSent,
-    PassKitFailure,
-    Unavailable,
-    Unclear,
-)
+from app.issuers.passkit.failures import CredentialsRefused, Garbled, InvalidRequest, NotSent, PassKitFailure
 from app.issuers.passkit.retry import Effect, Outcome, next_wait
 from app.issuers.passkit.values import path_value
 from app.issuers.passkit.wire import ANSWER_SECONDS, Answer, Wire
 
-AT_ONCE = 5  # PassKit's own examples use a pool of 5; no limit is published
-ACTION_SECONDS = 40.0  # below the 60 s after which an operation is taken for crashed (setting `lease_seconds`)
 SHORTEST_TRY = 1.0  # seconds; with less left there is no use in asking
+TOLD_CLOCK_DIFFERENCE = 30.0  # seconds that our clock may differ from PassKit's before the log says so
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -51,20 +39,8 @@ _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", 
 
 
 @dataclass(slots=True)
-class Lane:
-    """What the requests of one connection (one account's credentials) have in common.
-
-    `clock_offset` is what must be added to our clock to have PassKit's, in seconds; learned when a token was refused
-    for its times.
-    """
-
-    slots: threading.BoundedSemaphore
-    clock_offset: float = 0.0
-
-
-@dataclass(slots=True)
-class Upstream:
-    """PassKit as one process sees it: its connections, and the lanes of all accounts. Make one, share it.
+class Pool:
+    """PassKit as one process sees it. Make one, share it.
 
     Args:
         wire: the connections.
@@ -73,41 +49,81 @@ class Upstream:
         sleep, chance, monotonic: for tests.
     """
 
-    wire: Wire = field(default_factory=Wire)
+    at_once: int
     clock: Clock = system_clock
-    at_once: int = AT_ONCE
+    wire: Wire = field(default_factory=Wire)
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
-    _lanes: dict[str, Lane] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def transport(self, connection: str, credentials: Credentials, seconds: float = ACTION_SECONDS) -> Transport:
-        """Return a transport for one action.
 
-        Args:
-            connection: names the account's connection; requests of one name share the slots and the clock offset.
-            credentials: cleartext, for as long as the transport lives.
-            seconds: everything done through this transport together, waits included, ends about then.
-        """
-        with self._lock:
-            lane = self._lanes.setdefault(connection, Lane(threading.BoundedSemaphore(self.at_once)))
-        return Transport(self, lane, credentials, self.monotonic() + seconds)
+class Lane:
+    """What the requests of one connection (one account's credentials) have in common.
+
+    `clock_offset` is what must be added to our clock to have PassKit's, in seconds. Every answer tells it by its `Date`
+    header, in whole seconds and a moment late: PassKit's true time is never behind what is computed with it.
+    """
+
+    def __init__(self, pool: Pool, credentials: Credentials) -> None:
+        self.pool, self.credentials = pool, credentials
+        self.slots = threading.BoundedSemaphore(pool.at_once)
+        self.clock_offset = 0.0
+
+    def now(self) -> datetime:
+        """Return PassKit's time."""
+        return self.pool.clock() + timedelta(seconds=self.clock_offset)
+
+    def learn_clock(self, answer: Answer) -> None:
+        """Take PassKit's time over from an answer."""
+        date = date_of(answer)
+        if date is None:
+            return
+        offset = (date - self.pool.clock()).total_seconds()
+        if abs(offset) > TOLD_CLOCK_DIFFERENCE and abs(offset - self.clock_offset) > TOLD_CLOCK_DIFFERENCE:
+            _log.warning("our clock differs from PassKit's", extra={"seconds": round(offset)})
+        self.clock_offset = offset
 
 
 class Transport:
-    """Sends requests with one account's credentials, for one action. Made by `Upstream.transport`."""
+    """Sends requests with one account's credentials, for one action.
 
-    def __init__(self, upstream: Upstream, lane: Lane, credentials: Credentials, until: float) -> None:
-        self._upstream, self._lane, self._credentials, self._until = upstream, lane, credentials, until
+    Attributes:
+        writes: how many requests that write have been answered well.
+    """
+
+    def __init__(self, lane: Lane, seconds: float) -> None:
+        """Everything done through this transport together, waits included, ends after about `seconds`."""
+        self._lane, self._pool = lane, lane.pool
+        self._until = lane.pool.monotonic() + seconds
+        self.writes = 0
 
     def __repr__(self) -> str:
-        return f"Transport({self._credentials.base_url})"
+        return f"Transport({self._lane.credentials.base_url})"
 
     @property
     def credentials(self) -> Credentials:
         """Whose requests these are."""
-        return self._credentials
+        return self._lane.credentials
+
+    @property
+    def at_once(self) -> int:
+        """How many requests of the account may be under way at once."""
+        return self._pool.at_once
+
+    def now(self) -> datetime:
+        """Return PassKit's time."""
+        return self._lane.now()
+
+    def offset(self) -> timedelta:
+        """Return what must be added to our time to have PassKit's."""
+        return timedelta(seconds=self._lane.clock_offset)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, if there is time for a further request after it; say whether there was."""
+        if self._left() - seconds < SHORTEST_TRY:
+            return False
+        self._pool.sleep(seconds)
+        return True
 
     def send(
         self,
@@ -133,7 +149,10 @@ class Transport:
         Raises:
             PassKitFailure: see `failures`; it says whether there was an effect.
         """
-        return self._run(effect, method, route, body, path, query, lambda answer: read(self._object(answer)))
+        made = self._run(effect, method, route, body, path, query, lambda answer: read(self._object(answer)))
+        if effect is not Effect.NONE:
+            self.writes += 1
+        return made
 
     def ask_list(
         self, route: str, read: Callable[[Json], T], body: Json, *, path: Mapping[str, str] | None = None
@@ -144,15 +163,15 @@ class Transport:
         and reading it again is harmless. So no slot is held while somebody works through the items.
 
         Raises:
-            PassKitFailure: as `send`; a list has no effect, so always a NotDone.
+            PassKitFailure: as `send`.
         """
         return self._run(Effect.NONE, "POST", route, body, path, None, lambda answer: self._items(answer, read))
 
     def _object(self, answer: Answer) -> Json:
-        return parse_object(answer, self._credentials.secrets, self._upstream.clock())
+        return parse_object(answer, self.credentials.secrets, self._pool.clock())
 
     def _items(self, answer: Answer, read: Callable[[Json], T]) -> list[T]:
-        return [read(item) for item in parse_lines(answer, self._credentials.secrets, self._upstream.clock())]
+        return [read(item) for item in parse_lines(answer, self.credentials.secrets, self._pool.clock())]
 
     def _run(
         self,
@@ -165,7 +184,7 @@ class Transport:
         read: Callable[[Answer], T],
     ) -> T:
         request = self._prepare(method, route, body, path or {}, query)
-        tries, lost, clock_was_set = 0, False, False
+        tries, lost, clock_was_wrong = 0, False, False
         while True:
             tries += 1
             if tries > 1:
@@ -174,23 +193,25 @@ class Transport:
                 return self._try(request, read)
             except PassKitFailure as caught:
                 failure = caught
-            failure.request, failure.tries, failure.after_unclear = f"{method} {route}", tries, lost
-            if isinstance(failure, CredentialsRefused) and not clock_was_set and self._set_clock(failure):
-                clock_was_set = True
-                continue
+            failure.request, failure.tries, failure.after_lost = f"{method} {route}", tries, lost
+            failure.is_read = effect is Effect.NONE
+            if isinstance(failure, CredentialsRefused):
+                failure.is_long_lived = bool(self.credentials.long_lived_token)
+                if failure.is_about_time and not failure.is_long_lived and not clock_was_wrong:
+                    clock_was_wrong = True  # by now PassKit's is known
+                    continue
             lost = lost or failure.outcome is Outcome.LOST
-            wait = next_wait(tries, failure.outcome, effect, failure.retry_after, self._upstream.chance())
-            if wait is None or self._left() - wait < SHORTEST_TRY:
-                raise _as_a_whole(failure, effect) from None
+            wait = next_wait(tries, failure.outcome, effect, failure.retry_after, self._pool.chance())
+            if wait is None or not self.wait(wait):
+                raise failure
             _log.info("trying again", extra={"request": failure.request, "tries": tries, "why": type(failure).__name__})
-            self._upstream.sleep(wait)
 
     def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T]) -> T:
         with self._slot():
-            now = self._upstream.clock() + timedelta(seconds=self._lane.clock_offset)
-            request.headers["Authorization"] = authorization(self._credentials, int(now.timestamp()))
+            request.headers["Authorization"] = authorization(self.credentials, int(self.now().timestamp()))
             seconds = max(SHORTEST_TRY, min(ANSWER_SECONDS, self._left()))
-            answer = self._upstream.wire.exchange(request, seconds)
+            answer = self._pool.wire.exchange(request, seconds)
+        self._lane.learn_clock(answer)
         try:
             return read(answer)
         except MalformedAnswer as error:
@@ -209,20 +230,12 @@ class Transport:
             self._lane.slots.release()
 
     def _left(self) -> float:
-        return self._until - self._upstream.monotonic()
-
-    def _set_clock(self, failure: CredentialsRefused) -> bool:
-        """Take PassKit's time over when it refused a token for its times; say whether to try again with it."""
-        if self._credentials.long_lived_token or not failure.is_about_time or failure.date is None:
-            return False
-        self._lane.clock_offset = (failure.date - self._upstream.clock()).total_seconds()
-        _log.warning("our clock differs from PassKit's", extra={"seconds": round(self._lane.clock_offset)})
-        return True
+        return self._until - self._pool.monotonic()
 
     def _prepare(
         self, method: str, route: str, body: Json | None, path: Mapping[str, str], query: Mapping[str, str] | None
     ) -> requests.PreparedRequest:
-        url = self._credentials.base_url + route.format_map({name: path_value(text) for name, text in path.items()})
+        url = self.credentials.base_url + route.format_map({name: path_value(text) for name, text in path.items()})
         if query:
             url = f"{url}?{urlencode(query)}"
         request = requests.PreparedRequest()
@@ -235,20 +248,3 @@ def _bytes(body: Json) -> bytes:
         return _write(body).encode("utf-8")
     except ValueError:  # NaN, infinity, half of a surrogate pair
         raise InvalidRequest("A value of the request cannot be written as JSON.") from None
-
-
-def _as_a_whole(failure: PassKitFailure, effect: Effect) -> PassKitFailure:
-    """Say of all tries together what the last one cannot know of those before."""
-    whole: PassKitFailure
-    if effect is Effect.NONE:
-        if isinstance(failure, NotDone):
-            return failure
-        whole = Unavailable(failure.text)
-    elif failure.after_unclear and isinstance(failure, NotDone) and not isinstance(failure, (NotFound, Conflict)):
-        whole = Unclear(f"An earlier try had no clear outcome; the last one: {failure.text}")
-    else:
-        return failure
-    whole.status, whole.retry_after = failure.status, failure.retry_after
-    whole.upstream_request_id = failure.upstream_request_id
-    whole.request, whole.tries, whole.after_unclear = failure.request, failure.tries, failure.after_unclear
-    return whole

@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from app.issuers.passkit.failures import Garbled, NotSent, PassKitFailure, Unclear
+from app.issuers.passkit.failures import Garbled, Lost, NotSent, PassKitFailure
 from app.timed import TimedResponse
 
 CONNECT_SECONDS = 5.0
@@ -126,7 +126,7 @@ class Wire:
 
         Raises:
             NotSent: no connection came about.
-            Unclear: the request was sent, or part of it, and no whole answer came in time.
+            Lost: the request was sent, or part of it, and no whole answer came in time.
             Garbled: the answer is larger than 10 MB.
         """
         failure, status = None, None
@@ -160,5 +160,5 @@ def _failure(error: Exception, status: int | None = None) -> PassKitFailure:
         reason = str(error) if isinstance(error, NotConnected) else _reason(error)
         return NotSent(f"No connection to PassKit ({reason}).")
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)) or "timed out" in str(error):
-        return Unclear("PassKit did not answer in time.", status=status)
-    return Unclear(f"The connection broke before the whole answer was there ({_reason(error)}).", status=status)
+        return Lost("PassKit did not answer in time.", status=status)
+    return Lost(f"The connection broke before the whole answer was there ({_reason(error)}).", status=status)
