@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import identifiers
@@ -152,9 +152,14 @@ def get(connection: Connection, webhook_id: str) -> WebhookNotification | None:
 
 
 def waiting(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Return the IDs of what waits and may be tried now, oldest first."""
-    query = select(inbox.c.id).where(inbox.c.done_at.is_(None), ~rests(Kind.WEBHOOK, inbox.c.id, now))
-    return [str(one) for one in connection.execute(query.order_by(inbox.c.id).limit(limit)).scalars()]
+    """Return the IDs of what waits and may be tried now, oldest first.
+
+    At most `limit` of each subscription: what piles up while one account's issuer cannot be asked holds up nobody else.
+    """
+    place = func.row_number().over(partition_by=inbox.c.sink_id, order_by=inbox.c.id).label("place")
+    waits = select(inbox.c.id, place).where(inbox.c.done_at.is_(None), ~rests(Kind.WEBHOOK, inbox.c.id, now)).subquery()
+    query = select(waits.c.id).where(waits.c.place <= limit).order_by(waits.c.id)
+    return [str(webhook_id) for webhook_id in connection.execute(query).scalars()]
 
 
 def close(connection: Connection, webhook_id: str, note: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from app.answer import describe
-from app.errors import PassrailError
+from app.errors import OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable
 from app.events import outbox
 from app.events.types import PASS_CREATED
 from app.model import Pass, Program
@@ -25,8 +25,10 @@ from app.sweeps import each
 from app.sync import connections
 from app.sync.refresh import current, put_on_record, write_difference
 
-AT_ONCE = 500
+AT_ONCE = 100  # of each subscription
 TRIES = 3
+# The issuer cannot be asked for anything now, whatever pass it is about.
+CANNOT_BE_ASKED = (OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable)
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +41,12 @@ def read_all(service: Service) -> int:
 
 
 def read_each(service: Service, webhook_ids: Iterable[str]) -> int:
-    """Read these webhooks, whatever happens to any of them; return how many are done."""
-    return each(service, Kind.WEBHOOK, webhook_ids, partial(_read, service))
+    """Read these webhooks, whatever happens to any of them; return how many are done.
+
+    Where the issuer cannot be asked for one, it is not asked for the others that came by the same subscription.
+    """
+    silent: set[str] = set()
+    return each(service, Kind.WEBHOOK, webhook_ids, partial(_read, service, silent))
 
 
 def forget_old(service: Service) -> int:
@@ -50,16 +56,17 @@ def forget_old(service: Service) -> int:
         return issuer_webhooks.forget_before(connection, before)
 
 
-def _read(service: Service, webhook_id: str) -> bool:
+def _read(service: Service, silent: set[str], webhook_id: str) -> bool:
     """Read one webhook. False: it is read later, or was read already."""
     with service.store.read() as connection:
         came = issuer_webhooks.get(connection, webhook_id)
         by = None if came is None else issuer_webhooks.get_subscription(connection, came.subscription_id)
-    if came is None:
+    if came is None or came.subscription_id in silent:
         return False
     try:
         note = "its subscription is gone" if by is None else _look_into(service, by, came)
-    except PassrailError as reason:
+    except CANNOT_BE_ASKED as reason:
+        silent.add(came.subscription_id)
         _log.info("a webhook is read later", extra={"webhook": webhook_id, "why": reason.code})
         return False
     if note is None:

@@ -35,7 +35,6 @@ class MemoryKind:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
         self.servers: dict[str, MemoryServer] = {}
-        self.names: list[str] = []
 
     @property
     def server(self) -> MemoryServer:
@@ -59,7 +58,6 @@ class MemoryKind:
 
     def open(self, access: Access, now: datetime, seconds: float) -> MemoryIssuer:
         """Return the issuer as this account sees it."""
-        self.names.append(access.name)
         return MemoryIssuer(self.server_at(access.target.base_url), access, now)
 
     def notification(self, body: str) -> Notification | None:
