@@ -274,7 +274,10 @@ class RemoteIssuer(Issuer, Protocol):
         ...
 
     def read(self, program: Program, known: Pass) -> Pass | None:
-        """Return a pass as the issuer has it now; `known` itself where nothing differs; None: its record is gone."""
+        """Return a pass as the issuer has it now; None: its record is gone.
+
+        `known` itself is returned where nothing differs, and where a revoke has deleted the record (no `upstream_id`).
+        """
         ...
 
     def read_new(self, program: Program, upstream_id: str) -> Pass | None:

@@ -292,6 +292,21 @@ class RemoteIssuerContract:
         assert again.after.status(place.clock()) is Status.ACTIVE
         assert place.open().read(program, again.after) == again.after
 
+    def test_a_card_whose_record_was_deleted_comes_back_with_another_record(self, place: Place) -> None:
+        place.ends_cards_by = EndsCardsBy.DELETE
+        program, subject = place.issue(points=Decimal(10))
+        place.clock.advance(seconds=1)
+        revoked = perform(place.open(), Revoke(at=place.clock()), place.step(program, subject))
+        assert isinstance(revoked, Done)
+        assert revoked.after.upstream_id is None
+        assert place.open().read(program, revoked.after) == revoked.after
+        again = perform(place.open(), Reinstate(expires_at=IN_A_YEAR), place.step(program, revoked.after))
+        assert isinstance(again, Done)
+        assert again.after.upstream_id not in (None, subject.upstream_id)
+        assert (again.after.points, again.after.external_id, again.after.id) == (Decimal(10), "c-1", subject.id)
+        assert again.after.status(place.clock()) is Status.ACTIVE
+        assert place.open().read(program, again.after) == again.after
+
     @pytest.mark.parametrize("kind", [Kind.COUPON, Kind.EVENT_TICKET])
     def test_a_pass_is_redeemed_once(self, place: Place, kind: Kind) -> None:
         program, subject = place.issue(kind)

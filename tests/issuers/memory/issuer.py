@@ -216,7 +216,9 @@ class MemoryIssuer:
         return Unclear(error, is_answered=failure in (Failure.UNCLEAR, Failure.UNCLEAR_AFTER))
 
     def _revoked_by_deletion(self, effect: Revoke, step: Step) -> Done:
-        return Done(step.subject, replace(effect.on(step.subject, step.now), upstream_id=None))
+        after = effect.on(step.subject, step.now)
+        # One that can be undone leaves a pass without a record there; reinstated, it gets a new one.
+        return Done(step.subject, after if effect.permanent else replace(after, upstream_id=None))
 
     # --- questions ---
 
@@ -249,7 +251,9 @@ class MemoryIssuer:
         """Read a record."""
 
         def read() -> Pass | None:
-            record = self.server.records.get(known.upstream_id or "")
+            if known.upstream_id is None:
+                return known
+            record = self.server.records.get(known.upstream_id)
             return None if record is None else taken_over(known, record, self.now)
 
         return self._ask("read", read)
