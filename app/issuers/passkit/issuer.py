@@ -27,15 +27,15 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
-from app.errors import NotApplicable, PassrailError, UpstreamRejected
+from app.errors import NotApplicable, PassrailError
 from app.issuers.passkit import evidence, points, validity
 from app.issuers.passkit.failures import Conflict, NotFound, PassKitFailure
 from app.issuers.passkit.holders import merged_person, writes_of
-from app.issuers.passkit.mapping import COMPUTED, NEVER_ENDS, expiry_of, own_external_id, take_over
+from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, take_over
 from app.issuers.passkit.passes import New, Redemption, routes_of
 from app.issuers.passkit.points import Details
 from app.issuers.passkit.reader import PassKitReader
-from app.issuers.passkit.translate import GONE, is_about_pass, to_error
+from app.issuers.passkit.translate import is_about_pass, to_error
 from app.issuers.protocol import Done, Outcome, Refused, Settled, Step, Unclear
 from app.model import HOLDER_FIELDS, EndsCardsBy, Kind
 
@@ -89,17 +89,23 @@ class PassKitIssuer(PassKitReader):
             upstream_id = routes_of(program).create(self.transport, program, new)
         except Conflict as conflict:
             if not conflict.is_certain or effect.external_id is None:
-                raise
-            found = routes_of(program).find(self.transport, str(program.upstream_id), new.external_id)
-            return evidence.exists(found, program, step)
+                return Unclear(to_error(conflict), is_answered=conflict.is_answered)
+            return self._existing(conflict, new.external_id, step)
         made = replace(subject, upstream_id=upstream_id, phone=person.get("mobileNumber"))
-        if expiry_of(program, effect.tier_id) == COMPUTED:
+        if program.kind is Kind.EVENT_TICKET or expiry_of(program, effect.tier_id) == COMPUTED:
             with suppress(PassKitFailure):  # it is made; what is not read now is read later
                 record = routes_of(program).get(self.transport, upstream_id)
-                return Done(made, take_over(made, record, program, step.now), notes)
-        if effect.expires_at is not None and expiry_of(program, effect.tier_id) == NEVER_ENDS:
-            notes = (*notes, validity.STAYS_VALID)
-        return Done(made, made, notes)
+                made = take_over(made, record, program, step.now)
+        return Done(made, made, (*notes, *validity.notes_on_date(effect.expires_at, made, program)))
+
+    def _existing(self, conflict: Conflict, external_id: str, step: Step) -> Outcome:
+        """Return the pass that has the external ID; where there is none, PassKit's refusal stands as it is."""
+        program = step.program
+        try:
+            found = routes_of(program).find(self.transport, str(program.upstream_id), external_id)
+        except NotFound:
+            raise conflict from None
+        return evidence.exists(found, program, step)
 
     @_outcome
     def update_holder(self, effect: UpdateHolder, step: Step) -> Outcome:
@@ -165,23 +171,13 @@ class PassKitIssuer(PassKitReader):
     @_outcome
     def revoke(self, effect: Revoke, step: Step) -> Outcome:
         """End a pass: by deleting its record, or by an expiry in the past, whose effect is looked at."""
-        subject, program = step.subject, step.program
+        subject = step.subject
         if subject.upstream_id is None:  # deleted when it was revoked before
             return Done(subject, effect.on(subject, step.now))
         if self._deletes(effect):
-            routes_of(program).delete(self.transport, subject.upstream_id)
+            routes_of(step.program).delete(self.transport, subject.upstream_id)
             return self._deleted(effect, step)
-        validity.refuse_if_offer_decides(
-            program,
-            subject.tier_id,
-            "So it cannot be revoked for a while and brought back. Revoke it with permanent: true, which voids it for "
-            "good, or connect with ends_cards_by: delete.",
-        )
-        record, is_over = validity.end(self.transport, program, subject.upstream_id, effect.at)
-        if not is_over:
-            return Refused(validity.still_valid(subject, program), undo=_undo(step))
-        after = take_over(effect.on(subject, step.now), record, program, step.now)
-        return Done(subject, after, validity.deletion_notes(program))
+        return validity.revoke(self.transport, effect, step)
 
     def _deletes(self, effect: Effect) -> bool:
         if not isinstance(effect, Revoke):
@@ -197,15 +193,9 @@ class PassKitIssuer(PassKitReader):
     @_outcome
     def reinstate(self, effect: Reinstate, step: Step) -> Outcome:
         """Make a pass valid again: by a later expiry, or anew where its record was deleted."""
-        subject, program = step.subject, step.program
-        if subject.upstream_id is None:
+        if step.subject.upstream_id is None:
             return self._reissue(effect, step)
-        validity.refuse_if_offer_decides(program, subject.tier_id, "So it cannot be brought back. Create a new one.")
-        until = effect.expires_at or step.now + validity.NEVER
-        record, is_valid = validity.bring_back(self.transport, program, subject.upstream_id, until)
-        if not is_valid:
-            return Refused(validity.not_brought_back())
-        return Done(subject, take_over(effect.on(subject, step.now), record, program, step.now))
+        return validity.reinstate(self.transport, effect, step)
 
     def _reissue(self, effect: Reinstate, step: Step) -> Outcome:
         subject, program = step.subject, step.program
@@ -228,24 +218,11 @@ class PassKitIssuer(PassKitReader):
     @_outcome
     def set_expiry(self, effect: SetExpiry, step: Step) -> Outcome:
         """Set when a pass expires; what a date in the past does is looked at, as for a revoke."""
-        subject, program = step.subject, step.program
+        subject = step.subject
         if subject.revoked_at is not None:  # it is over; a reinstate takes the date to PassKit
             return Done(subject, effect.on(subject, step.now))
-        validity.refuse_if_offer_decides(program, subject.tier_id, "Leave expires_at out.")
-        upstream_id, until = _upstream_id(step), effect.expires_at or step.now + validity.NEVER
-        if until <= self.transport.now():
-            record, is_over = validity.end(self.transport, program, upstream_id, until)
-            if not is_over:
-                return Refused(validity.still_valid(subject, program), undo=_undo(step))
-            return Done(subject, take_over(subject, record, program, step.now), validity.deletion_notes(program))
-        if subject.expires_at is not None and subject.expires_at <= step.now:
-            record, is_valid = validity.bring_back(self.transport, program, upstream_id, until)
-            if not is_valid:
-                return Refused(validity.not_brought_back())
-            return Done(subject, take_over(subject, record, program, step.now))
-        routes_of(program).set_expiry(self.transport, upstream_id, until)
-        never = (validity.STAYS_VALID,) if expiry_of(program, subject.tier_id) == NEVER_ENDS else ()
-        return Done(subject, replace(subject, expires_at=until, updated_at=step.now), never)
+        _upstream_id(step)
+        return validity.set_expiry(self.transport, effect, step)
 
     def settled(self, effect: Effect, step: Step) -> Settled:
         """Find out what became of an effect (`evidence.py`)."""
@@ -265,19 +242,22 @@ class PassKitIssuer(PassKitReader):
         if not failure.is_certain or self.transport.writes:
             return Unclear(to_error(failure), is_answered=failure.is_answered or failure.is_read)
         if isinstance(failure, NotFound) and is_about_pass(failure) and not isinstance(effect, Issue):
-            missing = self._missing(effect, step)
-            return Refused(missing.error) if isinstance(missing, Unclear) else missing
+            found = self._missing(effect, step)
+            if isinstance(found, Done | Refused):
+                return found
+            if isinstance(found, Unclear):
+                return Refused(found.error)
         return Refused(to_error(failure))
 
-    def _missing(self, effect: Effect, step: Step) -> Done | Refused | Unclear:
-        """PassKit has no record of the pass: it is gone, unless PassKit does not even know the program."""
+    def _missing(self, effect: Effect, step: Step) -> Settled:
+        """PassKit has no record of the pass: there is none, unless PassKit does not even know the program."""
         try:
             error = self.why_missing(step.program)
         except PassKitFailure as failure:
             error = to_error(failure)
         if error is not None:
             return Unclear(error)
-        return self._deleted(effect, step) if self._deletes(effect) else Refused(UpstreamRejected(GONE), is_gone=True)
+        return self._deleted(effect, step) if self._deletes(effect) else evidence.missing(effect, step)
 
 
 def _upstream_id(step: Step) -> str:
@@ -296,11 +276,3 @@ def _upstream_id(step: Step) -> str:
 def _has_event(step: Step) -> bool:
     place = step.program.upstream.get("places", {}).get(step.subject.tier_id, {})
     return bool(place.get("event"))
-
-
-def _undo(step: Step) -> tuple[Effect, ...]:
-    """Return what takes an expiry back that did not end the pass; one that was past before is left."""
-    before = step.subject.expires_at
-    if before is not None and before <= step.now:
-        return ()
-    return (SetExpiry(expires_at=before or step.now + validity.NEVER),)

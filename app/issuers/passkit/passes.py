@@ -8,7 +8,7 @@ A pass is named by PassKit's `id`; by the caller's own ID only where it is looke
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,8 @@ from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 from app.issuers.passkit.values import given, without_none
 from app.model import Kind, Program
+
+Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +58,16 @@ class Routes(ABC):
     path: ClassVar[str]
     program_path: ClassVar[str]
 
+    def __init__(self, record: Callable[[Json], Record]) -> None:
+        """`record` reads a pass of this kind."""
+        self.record = record
+
     def get(self, transport: Transport, upstream_id: str) -> Record:
         """`GET .../{id}` -> the pass. NotFound also when it was deleted."""
 
         def read(found: Json) -> Record:
-            record = self.record(found)
-            if record.id != upstream_id:
-                raise MalformedAnswer("it is about another record")
-            return record
+            same_id(found, upstream_id)
+            return self.record(found)
 
         return transport.send(Effect.NONE, "GET", self._by_id, read, path={"id": upstream_id})
 
@@ -71,13 +75,21 @@ class Routes(ABC):
     def _by_id(self) -> str:
         return f"{self.path}/id/{{id}}"
 
-    @abstractmethod
-    def record(self, found: Json) -> Record:
-        """Read a pass of this kind."""
+    def find(self, transport: Transport, program_id: str, external_id: str) -> Record:
+        """`GET` -> the program's pass of this external ID. NotFound also when it was deleted."""
+
+        def read(found: Json) -> Record:
+            record = self.record(found)
+            if record.external_id.casefold() != external_id.casefold():
+                raise MalformedAnswer("it is about another record")
+            return record
+
+        route, path, query = self._by_external_id(program_id, external_id)
+        return transport.send(Effect.NONE, "GET", route, read, path=path, query=query)
 
     @abstractmethod
-    def find(self, transport: Transport, program_id: str, external_id: str) -> Record:
-        """Read the program's pass of this external ID."""
+    def _by_external_id(self, program_id: str, external_id: str) -> tuple[str, Texts | None, Texts | None]:
+        """Return the route by external ID, with the values of its path and its query."""
 
     @abstractmethod
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
@@ -149,15 +161,9 @@ class Members(Routes):
     path = "/members/member"
     program_path = "/members/program/{id}"
 
-    def record(self, found: Json) -> Record:
-        """Read a member."""
-        return member(found)
-
-    def find(self, transport: Transport, program_id: str, external_id: str) -> Record:
-        """`GET /members/member/externalId/{programId}/{externalId}` -> Member."""
-        route = f"{self.path}/externalId/{{programId}}/{{externalId}}"
+    def _by_external_id(self, program_id: str, external_id: str) -> tuple[str, Texts | None, Texts | None]:
         path = {"programId": program_id, "externalId": values.path_external_id(external_id)}
-        return transport.send(Effect.NONE, "GET", route, member, path=path)
+        return f"{self.path}/externalId/{{programId}}/{{externalId}}", path, None
 
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /members/member/list/{programId}` {filters} -> stream of Member."""
@@ -209,19 +215,13 @@ class Coupons(Routes):
     path = "/coupon/singleUse/coupon"
     program_path = "/coupon/singleUse/campaign/{id}"
 
-    def record(self, found: Json) -> Record:
-        """Read a coupon."""
-        return coupon(found)
-
     @property
     def _by_id(self) -> str:
         return f"{self.path}/{{id}}"
 
-    def find(self, transport: Transport, program_id: str, external_id: str) -> Record:
-        """`GET /coupon/singleUse/coupon/externalId/{couponCampaignId}/{externalId}` -> Coupon."""
-        route = f"{self.path}/externalId/{{couponCampaignId}}/{{externalId}}"
+    def _by_external_id(self, program_id: str, external_id: str) -> tuple[str, Texts | None, Texts | None]:
         path = {"couponCampaignId": program_id, "externalId": values.path_external_id(external_id)}
-        return transport.send(Effect.NONE, "GET", route, coupon, path=path)
+        return f"{self.path}/externalId/{{couponCampaignId}}/{{externalId}}", path, None
 
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /coupon/singleUse/coupons/list/{couponCampaignId}` {filters} -> stream of Coupon."""
@@ -251,14 +251,8 @@ class Tickets(Routes):
     path = "/eventTickets/ticket"
     program_path = "/eventTickets/production/{id}"
 
-    def record(self, found: Json) -> Record:
-        """Read a ticket."""
-        return ticket(found)
-
-    def find(self, transport: Transport, program_id: str, external_id: str) -> Record:
-        """`GET /eventTickets/ticket/ticketNumber?productionId=&ticketNumber=` -> Ticket."""
-        query = {"productionId": program_id, "ticketNumber": external_id}
-        return transport.send(Effect.NONE, "GET", f"{self.path}/ticketNumber", ticket, query=query)
+    def _by_external_id(self, program_id: str, external_id: str) -> tuple[str, Texts | None, Texts | None]:
+        return f"{self.path}/ticketNumber", None, {"productionId": program_id, "ticketNumber": external_id}
 
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /eventTickets/tickets/list` {productionId, filters} -> stream of Ticket, in a shorter form."""
@@ -289,7 +283,11 @@ class Tickets(Routes):
         return {"ticketId": upstream_id}
 
 
-_ROUTES: Mapping[Kind, Routes] = {Kind.MEMBERSHIP: Members(), Kind.COUPON: Coupons(), Kind.EVENT_TICKET: Tickets()}
+_ROUTES: Mapping[Kind, Routes] = {
+    Kind.MEMBERSHIP: Members(member),
+    Kind.COUPON: Coupons(coupon),
+    Kind.EVENT_TICKET: Tickets(ticket),
+}
 
 
 def routes_of(program: Program) -> Routes:

@@ -49,7 +49,8 @@ EVENT_TYPES = {
     6: "EVENT_MEMBER_POINTS_SET",
     7: "EVENT_MEMBER_TIER_CHANGED",
 }
-CHANGES_POINTS = frozenset(EVENT_TYPES[number] for number in (4, 5, 6))
+SETS_POINTS = EVENT_TYPES[6]
+CHANGES_POINTS = frozenset({EVENT_TYPES[4], EVENT_TYPES[5], SETS_POINTS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Event:
 
     Attributes:
         id: the `externalEventId` it was done with; ours is the ID of the step.
-        points: how many points it was about, where we wrote it.
+        points: how many were added (negative: taken) or set, where it was this service that did it.
     """
 
     id: str

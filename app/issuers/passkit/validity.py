@@ -8,13 +8,16 @@ the API makes of it is not known). So nothing is taken for over before PassKit's
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from app.errors import NotApplicable, PassrailError, UpstreamRejected
-from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS, OWN_DATE, expiry_of
+from app.effects import Reinstate, Revoke, SetExpiry
+from app.errors import NotApplicable, UpstreamRejected
+from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS, OWN_DATE, expiry_of, take_over
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.records import Record
 from app.issuers.passkit.transport import Transport
+from app.issuers.protocol import Done, Refused, Step
 from app.model import Kind, Pass, Program
 
 # PassKit cannot take an expiry away; a pass that shall have none expires in ten years.
@@ -27,7 +30,6 @@ DELETED = (
     "with another link."
 )
 REISSUED = "The card was made anew at PassKit: its link has changed. Send the holder the new one."
-STAYS_VALID = "This tier does not expire in PassKit: the card stays valid after this date."
 
 
 def is_over(record: Record, program: Program, now: datetime) -> bool:
@@ -36,11 +38,58 @@ def is_over(record: Record, program: Program, now: datetime) -> bool:
     return record.is_invalid or (is_past and expiry_of(program, record.tier_id) in (OWN_DATE, COMPUTED))
 
 
-def end(transport: Transport, program: Program, upstream_id: str, at: datetime) -> tuple[Record, bool]:
+def revoke(transport: Transport, effect: Revoke, step: Step) -> Done | Refused:
+    """Let a pass expire at once."""
+    subject, program = step.subject, step.program
+    refuse_if_offer_decides(
+        program,
+        subject.tier_id,
+        "So it cannot be revoked for a while and brought back. Revoke it with permanent: true, which voids it for "
+        "good, or connect with ends_cards_by: delete.",
+    )
+    record, has_ended = _end(transport, step, effect.at)
+    if not has_ended:
+        return _still_valid(step)
+    after = take_over(effect.on(subject, step.now), record, program, step.now)
+    return Done(subject, after, _deletion_notes(program))
+
+
+def reinstate(transport: Transport, effect: Reinstate, step: Step) -> Done | Refused:
+    """Let a revoked or expired pass be valid until a later date."""
+    subject, program = step.subject, step.program
+    refuse_if_offer_decides(program, subject.tier_id, "So it cannot be brought back. Create a new one.")
+    record, is_valid = _bring_back(transport, step, effect.expires_at or step.now + NEVER)
+    if not is_valid:
+        return _not_brought_back()
+    return Done(subject, take_over(effect.on(subject, step.now), record, program, step.now))
+
+
+def set_expiry(transport: Transport, effect: SetExpiry, step: Step) -> Done | Refused:
+    """Set when a pass expires; what a date in the past does is looked at, as for a revoke."""
+    subject, program = step.subject, step.program
+    refuse_if_offer_decides(program, subject.tier_id, "Leave expires_at out.")
+    until = effect.expires_at or step.now + NEVER
+    if until <= transport.now():
+        record, has_ended = _end(transport, step, until)
+        if not has_ended:
+            return _still_valid(step)
+        return Done(subject, take_over(subject, record, program, step.now), _deletion_notes(program))
+    if subject.expires_at is not None and subject.expires_at <= step.now:
+        record, is_valid = _bring_back(transport, step, until)
+        if not is_valid:
+            return _not_brought_back()
+        return Done(subject, take_over(subject, record, program, step.now))
+    routes_of(program).set_expiry(transport, str(subject.upstream_id), until)
+    after = replace(subject, expires_at=until, updated_at=step.now)
+    return Done(subject, after, notes_on_date(effect.expires_at, after, program))
+
+
+def _end(transport: Transport, step: Step, at: datetime) -> tuple[Record, bool]:
     """Let a pass end at an instant that is past; return its record, and whether it is over.
 
     PassKit judges by its own clock, which the answers tell.
     """
+    program, upstream_id = step.program, str(step.subject.upstream_id)
     routes = routes_of(program)
     routes.set_expiry(transport, upstream_id, min(at, transport.now()))
 
@@ -51,26 +100,25 @@ def end(transport: Transport, program: Program, upstream_id: str, at: datetime) 
             routes.set_expiry(transport, upstream_id, transport.now())
         return False
 
-    return _look_for(transport, program, upstream_id, has_ended)
+    return _look_for(transport, step, has_ended)
 
 
-def bring_back(transport: Transport, program: Program, upstream_id: str, until: datetime) -> tuple[Record, bool]:
+def _bring_back(transport: Transport, step: Step, until: datetime) -> tuple[Record, bool]:
     """Let a pass be valid until an instant; return its record, and whether it is valid."""
-    routes_of(program).set_expiry(transport, upstream_id, until)
-    return _look_for(transport, program, upstream_id, lambda record: not record.is_invalid)
+    routes_of(step.program).set_expiry(transport, str(step.subject.upstream_id), until)
+    return _look_for(transport, step, lambda record: not record.is_invalid)
 
 
-def _look_for(
-    transport: Transport, program: Program, upstream_id: str, is_true: Callable[[Record], bool]
-) -> tuple[Record, bool]:
+def _look_for(transport: Transport, step: Step, is_true: Callable[[Record], bool]) -> tuple[Record, bool]:
     """Read the record until something is true of it, a few times; return it, and whether it is."""
-    record = routes_of(program).get(transport, upstream_id)
+    routes, upstream_id = routes_of(step.program), str(step.subject.upstream_id)
+    record = routes.get(transport, upstream_id)
     for pause in PAUSES:
         if is_true(record):
             return record, True
         if not transport.wait(pause):
             return record, False
-        record = routes_of(program).get(transport, upstream_id)
+        record = routes.get(transport, upstream_id)
     return record, is_true(record)
 
 
@@ -84,28 +132,47 @@ def refuse_if_offer_decides(program: Program, tier_id: str, instead: str) -> Non
         raise NotApplicable(f"The offer of this coupon decides in PassKit when it expires. {instead}")
 
 
-def still_valid(subject: Pass, program: Program) -> PassrailError:
-    """Return the refusal to end a pass by a date, where that does not end it."""
+def _still_valid(step: Step) -> Refused:
+    """Refuse to end a pass by a date that does not end it, and take the date back."""
+    subject, program = step.subject, step.program
     tier = program.tier(subject.tier_id)
     name = tier.name if tier is not None else subject.tier_id
     if expiry_of(program, subject.tier_id) == NEVER_ENDS:
         why = f"The tier {name} does not expire in PassKit, so that the card is still valid there."
     else:
         why = "PassKit was given the end of this card, and it is still valid there."
-    return UpstreamRejected(
+    error = UpstreamRejected(
         f"{why} There are three cures: set the expiry of the tier in PassKit's portal, so that a date ends its cards; "
         "connect with ends_cards_by: delete, so that a revoke deletes the record; or revoke with permanent: true."
     )
+    before = subject.expires_at
+    if before is not None and before <= step.now:
+        return Refused(error)
+    return Refused(error, undo=(SetExpiry(expires_at=before or step.now + NEVER),))
 
 
-def not_brought_back() -> PassrailError:
-    """Return the refusal to make a pass valid again, where a later date does not."""
-    return UpstreamRejected("PassKit did not bring the pass back. Revoke it permanently and create a new one.")
+def _not_brought_back() -> Refused:
+    return Refused(UpstreamRejected("PassKit did not bring the pass back. Revoke it permanently and create a new one."))
 
 
-def deletion_notes(program: Program) -> tuple[str, ...]:
+def _deletion_notes(program: Program) -> tuple[str, ...]:
     """Tell what becomes of the record of a pass that is over."""
     days = program.upstream.get("auto_delete_days")
     if program.kind is not Kind.MEMBERSHIP or not days:
         return ()
     return (f"PassKit deletes the record {days} days after a card has ended; until then it can be reinstated.",)
+
+
+def notes_on_date(given: datetime | None, made: Pass, program: Program) -> tuple[str, ...]:
+    """Tell what an expiry that was given for a pass does not do.
+
+    Args:
+        given: None: none was given.
+        made: the pass with the expiry that it has at PassKit.
+        program: of the pass.
+    """
+    if given is not None and made.expires_at != given:
+        return ("PassKit computes when cards of this tier expire; the expires_at that was given does not count.",)
+    if given is not None and expiry_of(program, made.tier_id) == NEVER_ENDS:
+        return ("This tier does not expire in PassKit: the card stays valid after this date.",)
+    return ()

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import requests
 import responses
+from app.issuers.passkit.loyalty import EventDetails
 
 from app.issuers.passkit import coupons, discovery, loyalty, members, sinks, tickets
 from app.issuers.passkit.credentials import Credentials
 from app.issuers.passkit.failures import PassKitFailure
-from app.issuers.passkit.loyalty import EventDetails
 from app.issuers.passkit.records import Person
 from app.issuers.passkit.transport import Transport
 from tests.issuers.passkit.conftest import Bench
