@@ -235,7 +235,7 @@ def page_url(subject: Pass, program: Program, public_url: str) -> str:
 
 
 def upstream_url(subject: Pass, program: Program) -> str | None:
-    """Return the address of the pass's page with an issuer elsewhere; that issuer's own answers never tell it."""
+    """Return the address of the pass's page with a remote issuer; that issuer's own answers never tell it."""
     host = program.upstream.get("pass_url")
     if host is None or subject.upstream_id is None:
         return None

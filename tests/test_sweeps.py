@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app.actions.expiring import tell_expired
 from sqlalchemy import insert, literal, select, update
 
 from app import sweeps
-from app.actions import expiring
 from app.errors import NotFound
 from app.store import expiries, troubles
 from app.store.tables import deliveries, imports, passes
 from app.store.troubles import Kind, Trouble
 from app.sweeps import MOST_TRIES, STALE, each, pause_after
+from app.sync import expiry
+from app.sync.expiry import tell_expired
 from tests.events.couriers import courier, told
 from tests.postgres import NewDatabase
 from tests.test_cli import Run, refused, runner, succeeded
@@ -237,7 +237,7 @@ def told_of(world: World) -> set[str]:
 def test_an_expiry_that_cannot_be_told_stops_no_other(
     any_world: World, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(expiring, "CHUNK", chunk)
+    monkeypatch.setattr(expiry, "CHUNK", chunk)
     bad, *others = expiring_passes(any_world, 4)
     for _ in range(2):
         tell_expired(any_world.service)
@@ -269,7 +269,7 @@ def test_a_dropped_expiry_counts_as_told(any_world: World) -> None:
 
 
 def test_two_workers_at_once_tell_of_each_expiry_once(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expiring, "CHUNK", 7)
+    monkeypatch.setattr(expiry, "CHUNK", 7)
     _, *others = expiring_passes(any_world, 40)
     with ThreadPoolExecutor(2) as pool:
         told = list(pool.map(tell_expired, [any_world.service] * 2))

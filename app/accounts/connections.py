@@ -1,4 +1,4 @@
-"""Connections: which issuer elsewhere an account's passes of a mode live at, and the credentials for it, sealed.
+"""Connections: which remote issuer an account's passes of a mode live at, and the credentials for it, sealed.
 
 The credentials are opened only where a request to the issuer is made. No value of this module shows them.
 """
@@ -30,7 +30,7 @@ _MINE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class IssuerConnection:
-    """One account's way to an issuer elsewhere, in one mode.
+    """One account's way to a remote issuer, in one mode.
 
     `base_url` is where its API is, `pass_url` where its pass pages are. `last_problem` says why it does not work, None
     while it does: `{"code", "detail", "at"}`. `refreshed_at` is when its programs were last read, `notes` says what of
@@ -105,6 +105,18 @@ def forget(connection: Connection, account_id: str, mode: Mode) -> bool:
     """Delete the connection with its credentials and its trouble; say whether there was one."""
     troubles.forget(connection, troubles.Kind.CONNECTION, name_of(account_id, mode.value))
     return connection.execute(_only(delete(connections), account_id, mode)).rowcount == 1
+
+
+def set_ends_cards_by(connection: Connection, account_id: str, mode: Mode, ends_cards_by: EndsCardsBy) -> bool:
+    """Write down how a revoke ends a card. False: there is no connection."""
+    values = {"ends_cards_by": ends_cards_by.value}
+    return connection.execute(_only(update(connections), account_id, mode).values(values)).rowcount == 1
+
+
+def lock(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection | None:
+    """Return the account's connection; nobody else who locks it goes on before the transaction ends."""
+    row = connection.execute(_only(select(connections), account_id, mode).with_for_update()).first()
+    return None if row is None else _from_columns(row)
 
 
 def note_worked(connection: Connection, account_id: str, mode: Mode, now: datetime) -> None:

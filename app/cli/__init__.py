@@ -1,9 +1,8 @@
-"""`passrail`: accounts, keys, issuers, parked work, migrations, the demo, the description of the API."""
+"""`passrail`: accounts, keys, issuers, operations, parked work, migrations, the demo, the description of the API."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,9 @@ from app.api.openapi import to_text
 from app.cli.accounts import account, key
 from app.cli.common import open_service
 from app.cli.issuers import issuer
+from app.cli.operations import operation_group
 from app.cli.parked import parked_group
+from app.cli.passkit import fake_passkit
 from app.cli.vault import vault_group
 from app.errors import PassrailError
 from app.settings import InvalidSetting, load_settings
@@ -49,7 +50,7 @@ def main() -> None:
     """Run and look after a Passrail service. Settings come from the environment (docs/settings.md)."""
 
 
-for group in (account, key, issuer, parked_group, vault_group):
+for group in (account, key, issuer, operation_group, parked_group, vault_group, fake_passkit):
     main.add_command(group)
 
 
@@ -72,19 +73,3 @@ def demo_command() -> None:
     with service.store.write() as connection:
         account = demo.ensure(connection, service.clock())
     click.echo(demo.welcome(service, account))
-
-
-@main.command("fake-passkit")
-@click.option("--port", default=8090, show_default=True, help="Port to listen on, on this machine only.")
-@click.option("--delay", default=0.0, help="Seconds that every answer takes.")
-def fake_passkit(port: int, delay: float) -> None:
-    """Run a fake PassKit to try the PassKit path with. Nothing in it is real; it forgets everything when it stops."""
-    # The tests are not installed with the service; they lie beside it in the repository.
-    sys.path.append(str(Path(__file__).parent.parent.parent))
-    try:
-        from tests.fakes.passkit import serve
-    except ImportError:
-        raise click.ClickException(
-            "The fake is part of the source code. Run this in a copy of the repository."
-        ) from None
-    serve(port, delay_seconds=delay, echo=click.echo)

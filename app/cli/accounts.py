@@ -32,7 +32,23 @@ def list_accounts() -> None:
     """List all accounts."""
     with open_service().store.read() as connection:
         for one in accounts.list_accounts(connection):
-            click.echo(f"{one.id}  {time_text(one.created_at)}  {one.name}")
+            country = f"  {one.default_country}" if one.default_country else ""
+            click.echo(f"{one.id}  {time_text(one.created_at)}  {one.name}{country}")
+
+
+@account.command("set")
+@click.argument("name")
+@click.option("--country", help="Country of phone numbers without a country code, as two letters: GB. Empty: none.")
+@click.option("--no-country", is_flag=True, help="Phone numbers need their country code again.")
+def set_account(name: str, country: str | None, no_country: bool) -> None:
+    """Change an account."""
+    if no_country == (country is not None):
+        raise click.UsageError("Give either --country or --no-country.")
+    service = open_service()
+    with service.store.write() as connection:
+        owner = accounts.find_account(connection, name)
+        accounts.set_default_country(connection, owner.id, country or None)
+    click.echo(f"Changed {name}.")
 
 
 @click.group()

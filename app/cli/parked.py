@@ -14,7 +14,7 @@ from app.cli.common import open_service
 from app.clock import to_text as time_text
 from app.events import deliveries
 from app.operations.resolve import end_as_undone
-from app.store import expiries, imports, inbox
+from app.store import expiries, imports, issuer_webhooks
 from app.store.troubles import Kind
 
 KIND = click.Choice([kind.value for kind in Kind])
@@ -75,8 +75,8 @@ def drop(kind: str, item_id: str) -> None:
     click.echo("Dropped.")
 
 
-def _drop_webhook(connection: Connection, hint_id: str, now: datetime) -> None:
-    inbox.close(connection, hint_id, "given up unread", now)
+def _drop_webhook(connection: Connection, webhook_id: str, now: datetime) -> None:
+    issuer_webhooks.close(connection, webhook_id, "given up unread", now)
 
 
 def _drop_expiry(connection: Connection, pass_id: str, now: datetime) -> None:

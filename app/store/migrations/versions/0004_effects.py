@@ -31,6 +31,7 @@ def _connections() -> None:
     ends_cards_by = sa.Column("ends_cards_by", sa.String(length=10), nullable=False, server_default="expiry")
     op.add_column("connections", ends_cards_by)
     op.add_column("connections", sa.Column("notes", sa.Text(), nullable=True))
+    op.drop_column("sinks", "protocol")
 
 
 def _operations() -> None:
@@ -212,6 +213,7 @@ def _imports() -> None:
 
 def downgrade() -> None:
     """Take the step back."""
+    op.add_column("sinks", sa.Column("protocol", sa.String(length=30), nullable=False, server_default=""))
     op.drop_table("imports")
     op.drop_table("troubles")
     op.drop_index("ix_operations_pass", "operations")
