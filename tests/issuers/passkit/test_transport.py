@@ -12,28 +12,31 @@ import responses
 from responses import matchers
 
 from app.issuers.passkit.answers import Json, MalformedAnswer
-from app.issuers.passkit.credentials import Credentials
 from app.issuers.passkit.failures import (
-    Conflict,
+    Answered,
     CredentialsRefused,
     Garbled,
     InvalidRequest,
+    Lost,
     NotFound,
     NotSent,
     PassKitFailure,
     RateLimited,
-    Refused,
     Unavailable,
-    Unclear,
 )
-from app.issuers.passkit.records import new_id
+from app.issuers.passkit.reading import required
 from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
-from tests.issuers.passkit.conftest import API, KEY, SECRET, Bench
+from tests.issuers.passkit.conftest import API, KEY, SECRET, Bench, make_credentials
 
 THING = f"{API}/thing"
 SAID = '{"error":"it said no"}'
+KNOWN = '{"error":"member with id[x] does not exist"}'
 Mock = responses.RequestsMock
+
+
+def new_id(found: Json) -> str:
+    return required(found, "id")
 
 
 def send(transport: Transport, effect: Effect = Effect.IDEMPOTENT, body: Json | None = None) -> str:
@@ -55,7 +58,7 @@ def failing(transport: Transport, effect: Effect = Effect.IDEMPOTENT) -> PassKit
 
 
 OK = (200, '{"id":"x"}')
-LOST = requests.ReadTimeout("canary")
+SILENT = requests.ReadTimeout("canary")
 NOT_SENT = requests.ConnectTimeout("canary")
 
 
@@ -81,17 +84,17 @@ def test_a_request_is_signed_json(bench: Bench, transport: Transport, http: Mock
 
 def test_every_request_has_a_token_of_its_own(bench: Bench, transport: Transport, http: Mock) -> None:
     prepare(http, (503, SAID), OK)
-    bench.upstream.sleep = lambda _seconds: bench.clock.advance(seconds=7)
+    bench.pool.sleep = lambda _seconds: bench.clock.advance(seconds=7)
     send(transport)
     assert claims(http, 1)["iat"] - claims(http, 0)["iat"] == 7
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=5), timedelta(minutes=-5)])
-def test_a_wrong_clock_is_set_once_and_stays_set(bench: Bench, http: Mock, skew: timedelta) -> None:
-    theirs = bench.clock() + skew
+def test_a_wrong_clock_is_set_and_stays_set(bench: Bench, http: Mock, skew: timedelta) -> None:
+    date = format_datetime(bench.clock() + skew, usegmt=True)
     text = "Token used before issued" if skew < timedelta(0) else "jwt was issued too long ago"
-    prepare(http, (401, json.dumps({"error": text})), Date=format_datetime(theirs, usegmt=True))
-    prepare(http, OK, OK, OK)
+    prepare(http, (401, json.dumps({"error": text})), OK, OK, Date=date)
+    prepare(http, OK)
     assert send(bench.transport(), Effect.EVERY_TIME) == "x"
     send(bench.transport())
     send(bench.transport(connection="conn_2"))
@@ -101,41 +104,56 @@ def test_a_wrong_clock_is_set_once_and_stays_set(bench: Bench, http: Mock, skew:
     assert bench.slept == []
 
 
-def test_a_clock_that_does_not_help_is_set_only_once(bench: Bench, transport: Transport, http: Mock) -> None:
-    date = format_datetime(bench.clock(), usegmt=True)
-    prepare(
-        http, (401, '{"error":"Token used before issued"}'), (401, '{"error":"Token used before issued"}'), Date=date
-    )
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_every_answer_tells_passkits_clock(bench: Bench, http: Mock, status: int) -> None:
+    theirs = bench.clock() - timedelta(seconds=90)
+    prepare(http, (status, OK[1] if status == 200 else SAID), Date=format_datetime(theirs, usegmt=True))
+    transport = bench.transport()
+    if status == 200:
+        send(transport)
+    else:
+        failing(transport, Effect.EVERY_TIME)
+    assert (transport.now(), transport.offset()) == (theirs, timedelta(seconds=-90))
+
+
+@pytest.mark.parametrize("date", ["soon", ""])
+def test_an_answer_without_a_date_tells_none(bench: Bench, http: Mock, date: str) -> None:
+    prepare(http, OK, Date=date)
+    transport = bench.transport()
+    send(transport)
+    assert transport.now() == bench.clock()
+
+
+def test_a_clock_that_does_not_help_is_tried_only_once_more(bench: Bench, transport: Transport, http: Mock) -> None:
+    refused = (401, '{"error":"Token used before issued"}')
+    prepare(http, refused, refused, Date=format_datetime(bench.clock(), usegmt=True))
     failure = failing(transport)
     assert isinstance(failure, CredentialsRefused)
     assert failure.tries == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "headers"),
-    [
-        (401, "signature is invalid", {"Date": "Fri, 20 Nov 2026 09:30:00 GMT"}),
-        (401, "Token used before issued", {}),
-        (401, "Token used before issued", {"Date": "soon"}),
-        (403, "Token used before issued", {"Date": "Fri, 20 Nov 2026 09:30:00 GMT"}),
-    ],
+    ("status", "text"), [(401, "signature is invalid"), (401, "who are you"), (403, "Token used before issued")]
 )
 def test_credentials_that_are_refused_are_not_tried_again(
-    transport: Transport, http: Mock, status: int, text: str, headers: dict[str, str]
+    transport: Transport, http: Mock, status: int, text: str
 ) -> None:
-    prepare(http, (status, json.dumps({"error": text})), **headers)
-    assert isinstance(failing(transport), CredentialsRefused)
+    prepare(http, (status, json.dumps({"error": text})), Date="Fri, 20 Nov 2026 09:30:00 GMT")
+    failure = failing(transport)
+    assert isinstance(failure, CredentialsRefused if status == 401 else Answered)
+    assert failure.tries == 1
 
 
 def test_a_long_lived_token_has_no_clock(bench: Bench, http: Mock) -> None:
-    prepare(http, (401, '{"error":"token expired"}'), Date="Fri, 20 Nov 2026 09:30:00 GMT")
-    transport = bench.transport(Credentials.of_region("pub1", long_lived_token="opaque"))
-    assert isinstance(failing(transport), CredentialsRefused)
+    prepare(http, (401, '{"error":"Token is expired"}'), Date="Fri, 20 Nov 2026 09:30:00 GMT")
+    failure = failing(bench.transport(make_credentials(long_lived_token="opaque")))
+    assert isinstance(failure, CredentialsRefused)
+    assert (failure.tries, failure.is_long_lived) == (1, True)
     assert http.calls[0].request.headers["Authorization"] == "Bearer opaque"
 
 
 @pytest.mark.parametrize("effect", [Effect.NONE, Effect.IDEMPOTENT])
-@pytest.mark.parametrize("first", [LOST, NOT_SENT, (429, ""), (502, ""), (503, SAID), (503, "<html>"), (504, "")])
+@pytest.mark.parametrize("first", [SILENT, NOT_SENT, (429, ""), (502, ""), (503, SAID), (503, "<html>"), (504, "")])
 def test_what_is_harmless_is_repeated(
     bench: Bench, transport: Transport, http: Mock, effect: Effect, first: Any
 ) -> None:
@@ -147,20 +165,20 @@ def test_what_is_harmless_is_repeated(
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (LOST, Unclear),
-        (requests.ConnectionError("canary"), Unclear),
-        ((502, ""), Unclear),
-        ((504, SAID), Unclear),
-        ((500, "<html>"), Garbled),
+        (SILENT, Lost),
+        (requests.ConnectionError("canary"), Lost),
+        ((502, ""), Lost),
+        ((504, SAID), Lost),
+        ((500, "<html>"), Answered),
         ((200, ""), Garbled),
         ((200, "<html>"), Garbled),
-        ((200, '{"id":'), Unclear),
+        ((200, '{"id":'), Lost),
         ((200, '{"id":5}'), Garbled),
         ((200, "{}"), Garbled),
-        ((503, "<html>"), Unclear),
+        ((503, "<html>"), Unavailable),
         ((503, SAID), Unavailable),
         ((429, SAID), RateLimited),
-        ((500, SAID), Refused),
+        ((500, SAID), Answered),
     ],
 )
 def test_what_counts_every_time_is_sent_once(
@@ -187,47 +205,57 @@ def test_the_fourth_try_is_the_last(bench: Bench, transport: Transport, http: Mo
     assert "4 tries" in str(failure)
 
 
-@pytest.mark.parametrize("answer", [LOST, (502, ""), (504, "")])
-def test_a_read_that_fails_unclearly_is_certainly_not_done(transport: Transport, http: Mock, answer: Any) -> None:
+@pytest.mark.parametrize("answer", [SILENT, (502, ""), (504, "")])
+def test_a_read_that_fails_has_certainly_done_nothing(transport: Transport, http: Mock, answer: Any) -> None:
     prepare(http, answer)
     failure = failing(transport, Effect.NONE)
-    assert type(failure) is Unavailable
-    assert failure.tries == 4
+    assert (type(failure), failure.tries, failure.is_certain) == (Lost, 4, True)
 
 
 def test_a_read_that_cannot_be_understood_is_not_repeated(transport: Transport, http: Mock) -> None:
     prepare(http, (200, "<html>"))
     failure = failing(transport, Effect.NONE)
-    assert (type(failure), failure.tries, failure.status) == (Unavailable, 1, 200)
+    assert (type(failure), failure.tries, failure.status) == (Garbled, 1, 200)
 
 
 @pytest.mark.parametrize(
-    ("second", "kind"),
+    ("answer", "is_certain", "is_answered"),
     [
-        (NOT_SENT, Unclear),
-        ((429, ""), Unclear),
-        ((401, SAID), Unclear),
-        ((400, SAID), Unclear),
-        ((500, SAID), Unclear),
-        ((200, "<html>"), Garbled),
-        ((404, SAID), NotFound),
-        ((409, SAID), Conflict),
+        (NOT_SENT, True, True),
+        ((404, KNOWN), True, True),
+        ((404, SAID), False, True),
+        ((409, SAID), False, True),
+        ((400, SAID), False, True),
+        ((500, SAID), False, True),
+        ((200, "<html>"), False, True),
+        (SILENT, False, False),
+        ((504, SAID), False, False),
     ],
 )
-def test_after_an_unclear_try_only_the_object_itself_can_tell(
-    transport: Transport, http: Mock, second: Any, kind: type[PassKitFailure]
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_a_write_only_what_is_known_is_certain_and_after_a_lost_try_nothing_is(
+    transport: Transport, http: Mock, answer: Any, is_certain: bool, is_answered: bool, is_first: bool
 ) -> None:
-    prepare(http, LOST, second)
+    prepare(http, *([answer] if is_first else [SILENT, answer]))
     failure = failing(transport)
-    assert type(failure) is kind
-    assert failure.after_unclear
+    assert failure.after_lost is (not is_first or not is_answered)
+    assert failure.is_certain is (is_certain and is_first)
+    assert failure.is_answered is (is_answered and is_first)
 
 
 def test_after_a_try_that_never_left_everything_is_certain(transport: Transport, http: Mock) -> None:
-    prepare(http, NOT_SENT, (404, SAID))
+    prepare(http, NOT_SENT, (404, KNOWN))
     failure = failing(transport)
-    assert type(failure) is NotFound
-    assert not failure.after_unclear
+    assert (type(failure), failure.is_certain, failure.after_lost) == (NotFound, True, False)
+
+
+def test_writes_that_were_answered_well_are_counted(transport: Transport, http: Mock) -> None:
+    prepare(http, OK, OK, (500, SAID))
+    send(transport, Effect.NONE)
+    assert transport.writes == 0
+    send(transport)
+    failing(transport, Effect.EVERY_TIME)
+    assert transport.writes == 1
 
 
 def test_retry_after_is_waited_for(bench: Bench, transport: Transport, http: Mock) -> None:
@@ -272,5 +300,5 @@ def test_a_list_is_all_or_nothing(transport: Transport, http: Mock) -> None:
     http.post(url, body=lines)
     assert transport.ask_list("/things/{id}/list", new_id, {}, path={"id": "P"}) == ["1", "2"]
     http.post(url, body=lines + '{"result":{"id":5}}\n')
-    with pytest.raises(Unavailable, match="id is not text"):
+    with pytest.raises(Garbled, match="id is not text"):
         transport.ask_list("/things/{id}/list", new_id, {}, path={"id": "P"})
