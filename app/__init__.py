@@ -26,8 +26,6 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     post = _post if settings is None else leave_it_to_the_sweep
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
-    # No view here is a coroutine; Flask would look into that a dozen times a request.
-    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     app.extensions["passrail"] = make_service(settings, clock, post)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from marshmallow import fields as ma
 
 from app.clock import to_text
-from app.model import InstallState, Kind, Mode, Pass, Program, Status
+from app.model import InstallState, Kind, Mode, Pass, Program, Status, Ticket
 from app.schema import Base
 
 
@@ -75,6 +75,33 @@ class PassAnswer(Base):
         allow_none=True,
         metadata=said("Points", "Balance, with at most 2 decimal places; null unless a membership.", 120),
     )
+    tier_points = ma.Integer(
+        required=True,
+        allow_none=True,
+        metadata=said("Tier Points", "What the issuer counts towards the tier; null where it counts nothing.", None),
+    )
+    order_number = ma.String(
+        required=True,
+        allow_none=True,
+        metadata=said("Order Number", "Order that an event ticket belongs to; null where the issuer tells none.", None),
+    )
+    seat = ma.String(
+        required=True,
+        allow_none=True,
+        metadata=said("Seat", "Seat of an event ticket; null where the issuer tells none.", None),
+    )
+    event_name = ma.String(
+        required=True,
+        allow_none=True,
+        metadata=said("Event Name", "Event that an event ticket is for; null where the issuer tells none.", None),
+    )
+    event_starts_at = ma.DateTime(
+        required=True,
+        allow_none=True,
+        metadata=said(
+            "Event Starts At", "When the event of an event ticket begins; null where the issuer does not tell.", None
+        ),
+    )
     fields = ma.Dict(  # type: ignore[assignment]
         keys=ma.String(),
         values=ma.String(),
@@ -115,11 +142,20 @@ class PassAnswer(Base):
 
 
 class ActionAnswer(PassAnswer):
-    """The pass after the action, and the operation that did it."""
+    """The pass after the action, the operation that did it, and what it did differently."""
 
     operation_id = ma.String(
         required=True,
         metadata=said("Operation ID", "ID of what was done, for the log.", "op_019ab3c4d5e6e65641363d619b3891f3"),
+    )
+    notes = ma.List(
+        ma.String(),
+        required=True,
+        metadata=said(
+            "Notes",
+            "What the service did differently from what was asked, in sentences; empty as a rule.",
+            [],
+        ),
     )
 
 
@@ -137,9 +173,10 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
         subject: the pass.
         program: its program, for the names.
         now: decides between active and expired.
-        public_url: address of the service, for the
+        public_url: address of the service, which those of the pass begin with.
     """
     tier = program.tier(subject.tier_id)
+    ticket = subject.ticket or Ticket()
     return {
         "id": subject.id,
         "mode": subject.mode.value,
@@ -157,6 +194,11 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
         "last_name": subject.last_name,
         "phone": subject.phone,
         "points": number(subject.points),
+        "tier_points": subject.tier_points,
+        "order_number": ticket.order_number,
+        "seat": ticket.seat,
+        "event_name": ticket.event_name,
+        "event_starts_at": ticket.event_starts_at,
         "fields": dict(subject.fields),
         "expires_at": to_text(subject.expires_at) if subject.expires_at else None,
         "pass_url": page_url(subject, program, public_url),
@@ -168,9 +210,9 @@ def describe(subject: Pass, program: Program, *, now: datetime, public_url: str)
     }
 
 
-def example(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Make an example answer from the examples of the fields, with an action's details on top."""
-    plain = {name: field.metadata["examples"][0] for name, field in ActionAnswer().dump_fields.items()}
+def example(details: Mapping[str, Any], answer: type[PassAnswer] = ActionAnswer) -> dict[str, Any]:
+    """Make an example answer from the examples of the fields, with details on top, such as an action's."""
+    plain = {name: field.metadata["examples"][0] for name, field in answer().dump_fields.items()}
     return {**plain, **details}
 
 
@@ -193,7 +235,7 @@ def page_url(subject: Pass, program: Program, public_url: str) -> str:
 
 
 def upstream_url(subject: Pass, program: Program) -> str | None:
-    """Return the address of the pass's page with an issuer elsewhere; that issuer's own answers never tell it."""
+    """Return the address of the pass's page with a remote issuer; that issuer's own answers never tell it."""
     host = program.upstream.get("pass_url")
     if host is None or subject.upstream_id is None:
         return None

@@ -3,7 +3,7 @@
 An effect says what shall be, never how: `on` gives our record of the pass as it is afterwards, which for the built-in
 issuer is all there is to do. A remote issuer has one method an effect (`issuers/protocol.py`).
 
-Open operations keep their effects as JSON (`to_json`), by name: the names of classes and attributes below are therefore
+Open operations keep their effects as JSON, by name (`operations/plan.py`): the names of attributes below are therefore
 part of the database. An attribute that is added needs a default.
 """
 
@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
-
-from cattrs import Converter
 
 from app.answer import number
 from app.clock import to_text
@@ -259,54 +257,14 @@ class SetExpiry:
 
 Effect = Issue | UpdateHolder | AddPoints | SetPoints | ChangeTier | Redeem | Revoke | Reinstate | SetExpiry
 
-NAMES: Mapping[str, type[Effect]] = {
-    "issue": Issue,
-    "update_holder": UpdateHolder,
-    "add_points": AddPoints,
-    "set_points": SetPoints,
-    "change_tier": ChangeTier,
-    "redeem": Redeem,
-    "revoke": Revoke,
-    "reinstate": Reinstate,
-    "set_expiry": SetExpiry,
-}
-_NAME_OF = {kind: name for name, kind in NAMES.items()}
 
-
-def name_of(effect: Effect) -> str:
-    """Return the name that an effect has in the database and in the API."""
-    return _NAME_OF[type(effect)]
-
-
-def to_json(effect: Effect) -> dict[str, Any]:
-    """Return the effect as JSON values; amounts and instants are texts, so that nothing is rounded."""
-    values: dict[str, Any] = converter.unstructure(effect)
-    return {"effect": name_of(effect), **values}
-
-
-def from_json(values: Mapping[str, Any]) -> Effect:
-    """Return the effect that `to_json` wrote; attributes that this version does not know are left out.
-
-    Raises:
-        KeyError: this version has no effect of that name.
-        cattrs.BaseValidationError: a value that is needed is missing or cannot be read.
-    """
-    kind = NAMES[values["effect"]]
-    effect: Effect = converter.structure(dict(values), kind)
-    return effect
-
-
-def make_converter() -> Converter:
-    """Return what turns typed values into JSON values and back."""
-    made = Converter(forbid_extra_keys=False)
-    made.register_unstructure_hook(Decimal, lambda value: format(value, "f"))
-    made.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
-    made.register_unstructure_hook(datetime, to_text)
-    made.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
-    return made
-
-
-converter = make_converter()
+def merged(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two effects tell together: lists are joined, all else is told by the later one."""
+    both = {**details, **more}
+    for name, value in more.items():
+        if isinstance(value, list) and isinstance(details.get(name), list):
+            both[name] = [*details[name], *value]
+    return both
 
 
 def _points_details(before: Pass, after: Pass) -> Details:

@@ -301,12 +301,12 @@ class UpstreamCredentialsRefused(PassrailError):
     code = "upstream-credentials-refused"
     title = "The issuer does not accept our credentials"
     explanation = (
-        "The account is connected to an issuer elsewhere (PassKit), and that issuer refuses the credentials of the "
-        "connection, or there is no connection any more. Nothing was changed and the idempotency key is still free. "
+        "The account is connected to a remote issuer, and that issuer refuses the credentials of the connection, or "
+        "there is no connection any more. Nothing was changed and the idempotency key is still free. "
         "Somebody who administers the account must connect again: `PUT /v1/issuer` or `passrail issuer connect`. "
         "`GET /v1/issuer` tells since when it does not work."
     )
-    example = "PassKit refuses the API key of this connection. Connect again with PUT /v1/issuer."
+    example = "The issuer refuses the API key of this connection. Connect again with PUT /v1/issuer."
 
 
 class RateLimited(PassrailError):

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
-from app import logs
+from app import logs, sweeps
 from app.events import upkeep
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
+from app.store.troubles import Kind
 
 if TYPE_CHECKING:
     from app.events.delivering import Courier
@@ -77,12 +78,13 @@ def purge() -> None:
     """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
     from app.events.delivering import forget_old as forget_deliveries
     from app.operations.purge import purge as purge_operations
-    from app.sync.webhooks import forget_old as forget_hints
+    from app.sync.webhooks import forget_old as forget_webhooks
 
     forgotten = {
         "operations": purge_operations(service()),
-        "webhooks": forget_hints(service()),
+        "webhooks": forget_webhooks(service()),
         "deliveries": forget_deliveries(service().store, service().clock()),
+        "troubles": sweeps.forget_stale(service()),
     }
     _log.info("purged", extra=forgotten)
 
@@ -90,7 +92,7 @@ def purge() -> None:
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
 @huey.lock_task("reconcile")  # type: ignore[untyped-decorator]
 def reconcile() -> None:
-    """Once a minute: finish operations at issuers elsewhere that crashed or whose outcome is unknown."""
+    """Once a minute: finish operations at remote issuers that crashed or whose outcome is unknown."""
     from app.operations.resume import resume_all
 
     finished = resume_all(service())
@@ -99,20 +101,37 @@ def reconcile() -> None:
 
 
 @huey.task()  # type: ignore[untyped-decorator]
-def read_inbox(hint_id: str) -> None:
-    """Look into a webhook that has just come."""
-    from app.sync.webhooks import read
+def read_webhook(webhook_id: str) -> None:
+    """Read a webhook that has just come from a remote issuer."""
+    from app.sync.webhooks import read_each
 
-    read(service(), hint_id)
+    read_each(service(), [webhook_id])
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
-@huey.lock_task("inbox")  # type: ignore[untyped-decorator]
-def sweep_inbox() -> None:
-    """Once a minute: look into webhooks whose job was lost, or that had to wait."""
+@huey.lock_task("webhooks")  # type: ignore[untyped-decorator]
+def sweep_webhooks() -> None:
+    """Once a minute: read webhooks whose job was lost, or that had to wait."""
     from app.sync.webhooks import read_all
 
     read_all(service())
+
+
+@huey.task()  # type: ignore[untyped-decorator]
+def take_page(import_id: str) -> None:
+    """Take the next page of an import on record; that asks for the page after it."""
+    from app.sync.imports import take_each
+
+    take_each(service(), [import_id])
+
+
+@huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
+@huey.lock_task("imports")  # type: ignore[untyped-decorator]
+def sweep_imports() -> None:
+    """Once a minute: go on with imports whose job was lost, or that had to wait for the issuer."""
+    from app.sync.imports import take_all
+
+    take_all(service())
 
 
 @huey.periodic_task(crontab(minute="37"))  # type: ignore[untyped-decorator]
@@ -136,9 +155,14 @@ def courier() -> Courier:
 @huey.task()  # type: ignore[untyped-decorator]
 def deliver(hook_id: str) -> None:
     """Send what is due to a hook. What is due soon gets a job then; what is due later is found by the sweep."""
+    sweeps.each(service(), Kind.HOOK, [hook_id], _deliver_due)
+
+
+def _deliver_due(hook_id: str) -> bool:
     again_at = courier().deliver_due(hook_id)
     if again_at is not None:
         _deliver_at(hook_id, again_at)
+    return again_at is None
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
@@ -172,6 +196,6 @@ def _deliver_at(hook_id: str, when: datetime) -> None:
 def post(job: str, row_id: str) -> None:
     """Put a job on a row into the queue. Loses nothing when the queue does: the sweeps look at the rows."""
     try:
-        {"deliver": deliver, "read_inbox": read_inbox}[job](row_id)
+        {"deliver": deliver, "read_webhook": read_webhook, "take_page": take_page}[job](row_id)
     except Exception:  # the change is made: nothing the queue says may make it look otherwise
         _log.warning("the queue does not take a job", exc_info=True)

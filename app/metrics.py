@@ -20,7 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.service import Service, current_service
 from app.store.engine import Store
-from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations
+from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations, troubles
+from app.store.troubles import Kind
 from app.store.values import to_milliseconds
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _ENDED = (
     .where(FINISHED, deliveries.c.finished_at >= bindparam("since"))
     .group_by(deliveries.c.status)
 )
+_TROUBLES = select(troubles.c.kind, func.count(), func.count(troubles.c.parked_at)).group_by(troubles.c.kind)
 RECENT_SECONDS = 300
 ENDED_STATUSES = ("delivered", "failed", "dropped")
 _log = logging.getLogger(__name__)
@@ -165,6 +167,32 @@ class Deliveries:
         yield recent
 
 
+class Troubles:
+    """Collector: work that failed, as the database has it. The worker, where it fails, has no address to be asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the figures; nothing where the database cannot be reached."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        try:
+            with self._store.read() as connection:
+                counts = {kind: (number, parked) for kind, number, parked in connection.execute(_TROUBLES)}
+        except SQLAlchemyError:
+            _log.warning("troubles cannot be counted", exc_info=True)
+            return
+        waiting = GaugeMetricFamily("passrail_troubles", "Work that failed and is tried again.", labels=["kind"])
+        given_up = GaugeMetricFamily("passrail_parked", "Work that waits for an operator.", labels=["kind"])
+        for kind in Kind:
+            number, parked = counts.get(kind.value, (0, 0))
+            waiting.add_metric([kind.value], number - parked)
+            given_up.add_metric([kind.value], parked)
+        yield waiting
+        yield given_up
+
+
 def init_app(app: Flask) -> None:
     """Count every request of the application and add `GET /metrics`."""
     meters()
@@ -181,6 +209,7 @@ def show() -> Response:
     now = CollectorRegistry()
     now.register(OpenOperations(current_service().store))
     now.register(Deliveries(current_service()))
+    now.register(Troubles(current_service().store))
     return Response(generate_latest(_counted()) + generate_latest(now), content_type=CONTENT_TYPE_LATEST)
 
 

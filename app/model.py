@@ -100,7 +100,7 @@ class Colors:
 class Program:
     """What passes are issued from. `tiers` is never empty; its first is the default of new passes.
 
-    `upstream_id` is what an issuer elsewhere calls it, `upstream` what only that issuer's code understands.
+    `upstream_id` is what a remote issuer calls it, `upstream` what only that issuer's code understands.
     """
 
     id: str

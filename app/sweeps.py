@@ -116,7 +116,8 @@ def _try(service: Service, kind: Kind, item_id: str, do: Callable[[str], bool]) 
         has_ended = do(item_id)
         if trouble is not None:
             with service.store.write() as connection:
-                troubles.forget(connection, kind, item_id)
+                if troubles.get(connection, kind, item_id) == trouble:  # else `do` has parked it
+                    troubles.forget(connection, kind, item_id)
         return has_ended
     except Exception as failure:  # whatever it is, the next items are not to blame for it
         _log.exception("an item failed", extra={"kind": kind.value, "item_id": item_id})
@@ -146,7 +147,9 @@ def _fresh(kind: Kind, item_id: str, now: datetime) -> Trouble:
 def _after_failure(known: Trouble, why: str, now: datetime) -> Trouble:
     tries = known.tries + 1
     parked_at = now if tries >= MOST_TRIES else None
-    return replace(known, tries=tries, why=why, next_at=now + pause_after(tries), parked_at=parked_at)
+    return replace(
+        known, tries=tries, why=why, next_at=now + pause_after(tries), parked_at=known.parked_at or parked_at
+    )
 
 
 def _place_of(failure: Exception) -> str:

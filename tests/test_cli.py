@@ -151,7 +151,8 @@ def test_a_command_that_is_none_is_refused_with_its_usage(unmigrated: Run, words
 
 
 @pytest.mark.parametrize(
-    "words", [("account", "list"), ("account", "create", "x"), ("key", "list", "--account", "x"), ("demo",)]
+    "words",
+    [("account", "list"), ("account", "create", "x"), ("key", "list", "--account", "x"), ("parked", "list"), ("demo",)],
 )
 def test_before_the_first_migration_every_command_says_what_to_do(unmigrated: Run, words: tuple[str, ...]) -> None:
     refused(unmigrated(*words), "The database is not ready. Run 'passrail migrate' first.")
@@ -259,7 +260,9 @@ def test_the_description_of_the_api_is_printed_without_a_database(unmigrated: Ru
 
 
 def test_every_command_has_a_help_text(unmigrated: Run) -> None:
-    for words in ((), ("account",), ("account", "create"), ("key",), ("key", "create"), ("demo",), ("openapi",)):
+    groups = ("account", "key", "parked")
+    commands = (("account", "create"), ("key", "create"), ("parked", "drop"), ("demo",), ("openapi",))
+    for words in ((), *((name,) for name in groups), *commands):
         told = succeeded(unmigrated(*words, "--help"))
         assert re.search(r"Usage: .*\n\n  [A-Z`]\S* .*\.", told), told
 

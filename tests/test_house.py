@@ -20,34 +20,48 @@ ROOT = Path(__file__).parent.parent
 Sources = Mapping[str, str]
 
 # Values and words that everybody may use; among themselves, too.
-PLAIN = {"answer", "clock", "errors", "identifiers", "model", "schema", "scrub", "settings", "timed"}
+PLAIN = {
+    "answer",
+    "clock",
+    "effects",
+    "errors",
+    "identifiers",
+    "model",
+    "refusals",
+    "schema",
+    "scrub",
+    "settings",
+    "timed",
+}
 
 # Which part may import which others, beyond itself and the plain ones. Import goes downwards:
-# web, api, cli, jobs -> actions -> issuers, events, accounts -> store.
+# web, api, cli, jobs -> actions -> operations -> sync -> issuers, events, accounts -> store.
 ALLOWED: dict[str, set[str]] = {
     "store": set(),
     "accounts": {"store"},
     "events": {"store"},
     "issuers": {"store"},
     "service": {"accounts", "issuers", "store"},
-    "upstream": {"accounts", "issuers", "service", "store"},
+    "sweeps": {"service", "store"},
     "logs": {"service"},
     "metrics": {"service", "store"},
     "health": {"service", "store"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
-    "actions": {"accounts", "events", "issuers", "metrics", "service", "store", "upstream"},
-    "api": {"accounts", "actions", "events", "issuers", "logs", "service", "store", "upstream"},
+    "sync": {"accounts", "events", "issuers", "service", "store", "sweeps"},
+    "operations": {"accounts", "events", "issuers", "metrics", "service", "store", "sweeps", "sync"},
+    "actions": {"operations"},
+    "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
-    "jobs": {"actions", "events", "logs", "service", "upstream"},
+    "jobs": {"events", "logs", "operations", "service", "store", "sweeps", "sync"},
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "security", "service", "store", "web"},
-    "cli": {"accounts", "api", "app", "demo", "service", "store", "upstream"},
+    "cli": {"accounts", "api", "app", "demo", "events", "issuers", "operations", "service", "store", "sweeps", "sync"},
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.
-WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store"}
+WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store", "sweeps"}
 
 LONGEST = 300
 MAY_BE_LONGER = {
@@ -189,7 +203,7 @@ def never_used(names: set[str], texts: Sources) -> set[str]:
     used = {
         node.id
         for path, text in texts.items()
-        if part_of(path) in ("actions", "events")
+        if part_of(path) in ("events", "operations", "sync")
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Name)
     }
@@ -220,7 +234,7 @@ def test_the_table_of_imports_allows_nothing_that_is_not_needed() -> None:
 
 def test_an_import_the_wrong_way_is_caught() -> None:
     planted = {
-        "app/store/passes.py": "from app.actions.rules import take_over",
+        "app/store/passes.py": "from app.actions.rules import updates",
         "app/store/engine.py": "from app import errors, api",
         "app/issuers/protocol.py": "def later():\n    import app.events.outbox",
         "app/actions/inputs.py": "from flask import g",

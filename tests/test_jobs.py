@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, select, text, update
 
 from app.settings import Settings
+from app.store import tables
 from app.store.migrate import migrate
 from tests.processes import ROOT, running, wait_until
+from tests.world import MEMBERSHIP, World
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -47,3 +49,29 @@ def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
         row = connection.execute(text("SELECT answer, idempotency_key FROM operations")).one()
     assert tuple(row) == (None, None)
     engine.dispose()
+
+
+def test_jobs_of_one_row_note_its_failure_and_leave_it_for_later(world: World) -> None:
+    hook = world.make_hook("pass.created")
+    world.make_pass()
+    sink = {
+        "id": "sink_1",
+        "account_id": world.account.id,
+        "mode": "odd",
+        "program_id": MEMBERSHIP,
+        "digest": "d",
+        "protocol": "p",
+        "created_at": 1,
+    }
+    hint = {"id": "hint_1", "sink_id": "sink_1", "method": "POST", "body": "{}", "digest": "d", "received_at": 1}
+    with world.service.store.write() as connection:
+        connection.execute(update(tables.deliveries).values(event_id="evt_lost"))
+        connection.execute(insert(tables.sinks), sink)
+        connection.execute(insert(tables.inbox), hint)
+    jobs = f"from app.jobs import deliver as d, read_inbox as r; d.call_local('{hook['id']}'); r.call_local('hint_1')"
+    for _ in range(2):
+        environment = {**os.environ, "DATA_DIR": world.service.settings.data_dir, "DATABASE_URL": ""}
+        subprocess.run([sys.executable, "-c", jobs], check=True, cwd=ROOT, env=environment)
+    with world.service.store.read() as connection:
+        noted = connection.execute(select(tables.troubles.c.kind, tables.troubles.c.item_id, tables.troubles.c.tries))
+        assert {tuple(row) for row in noted} == {("hook", hook["id"], 1), ("webhook", "hint_1", 1)}

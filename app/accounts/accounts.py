@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from phonenumbers import SUPPORTED_REGIONS
+from sqlalchemy import Connection, insert, select, update
 
 from app import identifiers
 from app.errors import Duplicate, FieldError, NotFound, ValidationFailed
@@ -68,6 +69,20 @@ def default_country(connection: Connection, account_id: str) -> str | None:
     query = select(accounts.c.default_country).where(accounts.c.id == account_id)
     country: str | None = connection.execute(query).scalar_one()
     return country
+
+
+def set_default_country(connection: Connection, account_id: str, country: str | None) -> None:
+    """Write down the country that phone numbers without a country code are read as numbers of; None: there is none.
+
+    Raises:
+        ValidationFailed: it is no country whose phone numbers are known.
+    """
+    if country is not None:
+        country = country.upper()
+        if country not in SUPPORTED_REGIONS:
+            message = "Give the two letters that ISO 3166 has for the country, such as GB."
+            raise ValidationFailed(errors=[FieldError("country", message)])
+    connection.execute(update(accounts).where(accounts.c.id == account_id).values(default_country=country))
 
 
 def _find(connection: Connection, name: str) -> Account | None:

@@ -1,4 +1,4 @@
-"""Connections: which issuer elsewhere an account's passes of a mode live at, and the credentials for it, sealed.
+"""Connections: which remote issuer an account's passes of a mode live at, and the credentials for it, sealed.
 
 The credentials are opened only where a request to the issuer is made. No value of this module shows them.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from app.accounts.vault import Place, Vault
 from app.clock import to_text
 from app.model import EndsCardsBy, Mode
+from app.store import troubles
 from app.store.statement import Statement
 from app.store.tables import connections
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
@@ -29,7 +30,7 @@ _MINE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class IssuerConnection:
-    """One account's way to an issuer elsewhere, in one mode.
+    """One account's way to a remote issuer, in one mode.
 
     `base_url` is where its API is, `pass_url` where its pass pages are. `last_problem` says why it does not work, None
     while it does: `{"code", "detail", "at"}`. `refreshed_at` is when its programs were last read, `notes` says what of
@@ -54,8 +55,8 @@ class IssuerConnection:
 
     @property
     def name(self) -> str:
-        """What its requests have in common: slots and the learned clock."""
-        return f"{self.account_id}/{self.mode.value}"
+        """What its requests have in common (slots and the learned clock), and what operators call it."""
+        return name_of(self.account_id, self.mode.value)
 
     def secrets(self, vault: Vault) -> dict[str, str]:
         """Open the credentials.
@@ -65,6 +66,11 @@ class IssuerConnection:
         """
         opened: dict[str, str] = json.loads(vault.open(self.sealed, place_of(self.account_id, self.mode)))
         return opened
+
+
+def name_of(account_id: str, mode: str) -> str:
+    """Return the name of a connection."""
+    return f"{account_id}/{mode}"
 
 
 def place_of(account_id: str, mode: Mode) -> Place:
@@ -83,9 +89,10 @@ def get(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection
     return None if row is None else _from_columns(row)
 
 
-def list_all(connection: Connection) -> list[IssuerConnection]:
-    """Return the connections of all accounts."""
-    return [_from_columns(row) for row in connection.execute(select(connections).order_by(connections.c.account_id))]
+def list_names(connection: Connection) -> list[str]:
+    """Return the names of the connections of all accounts."""
+    query = select(connections.c.account_id, connections.c.mode).order_by(connections.c.account_id)
+    return [name_of(account_id, mode) for account_id, mode in connection.execute(query)]
 
 
 def put(connection: Connection, one: IssuerConnection) -> None:
@@ -95,8 +102,21 @@ def put(connection: Connection, one: IssuerConnection) -> None:
 
 
 def forget(connection: Connection, account_id: str, mode: Mode) -> bool:
-    """Delete the connection with its credentials; say whether there was one."""
+    """Delete the connection with its credentials and its trouble; say whether there was one."""
+    troubles.forget(connection, troubles.Kind.CONNECTION, name_of(account_id, mode.value))
     return connection.execute(_only(delete(connections), account_id, mode)).rowcount == 1
+
+
+def set_ends_cards_by(connection: Connection, account_id: str, mode: Mode, ends_cards_by: EndsCardsBy) -> bool:
+    """Write down how a revoke ends a card. False: there is no connection."""
+    values = {"ends_cards_by": ends_cards_by.value}
+    return connection.execute(_only(update(connections), account_id, mode).values(values)).rowcount == 1
+
+
+def lock(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection | None:
+    """Return the account's connection; nobody else who locks it goes on before the transaction ends."""
+    row = connection.execute(_only(select(connections), account_id, mode).with_for_update()).first()
+    return None if row is None else _from_columns(row)
 
 
 def note_worked(connection: Connection, account_id: str, mode: Mode, now: datetime) -> None:

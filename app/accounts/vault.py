@@ -16,15 +16,18 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 VERSION = "v1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+TOKEN_BYTES = 24
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -86,6 +89,7 @@ class Vault:
             if len(key) != KEY_BYTES:
                 raise InvalidKeys(f"VAULT_KEYS: a key must have {KEY_BYTES} bytes, one has {len(key)}.")
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._raw_keys = tuple(keys.values())
         self._first = next(iter(keys))
 
     @classmethod
@@ -138,6 +142,16 @@ class Vault:
             return key.decrypt(nonce, ciphertext, place.associated_data()).decode("utf-8", "surrogatepass")
         except InvalidTag:
             raise SealBroken("The sealed text was changed, or was sealed for another place.") from None
+
+    def tokens(self, label: str) -> Iterator[str]:
+        """Give the token that each key makes of a label, the first key's first.
+
+        The same key and label always make the same token, so that it need not be kept to be known again. Nobody can
+        tell it, or a key, from another one.
+        """
+        for key in self._raw_keys:
+            derive = HKDF(SHA256(), TOKEN_BYTES, salt=None, info=b"passrail token " + label.encode())
+            yield _encoded(derive.derive(key))
 
     def reseal(self, sealed: str, place: Place) -> str:
         """Return the text sealed with the first key; unchanged when it is already. Raises as `open`."""

@@ -9,7 +9,8 @@ from app.actions.rules import refuse_revoked, refuse_unknown_tier
 from app.answer import ActionAnswer, said
 from app.effects import ChangeTier
 from app.errors import NotApplicable
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.schema import Identifier
 
 

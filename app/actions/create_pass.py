@@ -14,7 +14,8 @@ from app.answer import ActionAnswer, said
 from app.effects import Issue
 from app.errors import Duplicate, NotApplicable
 from app.model import HOLDER_FIELDS, Kind, Pass
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.refusals import exists_already
 from app.schema import Choice, Email, Identifier, Number, Text
 

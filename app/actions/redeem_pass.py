@@ -11,7 +11,8 @@ from app.clock import to_text
 from app.effects import Redeem
 from app.errors import AlreadyRedeemed, NotApplicable
 from app.model import Kind, Status
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.refusals import already_redeemed
 from app.schema import Number, Text
 

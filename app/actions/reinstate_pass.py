@@ -12,7 +12,8 @@ from app.clock import to_text
 from app.effects import Reinstate
 from app.errors import FieldError, NotApplicable, ValidationFailed
 from app.model import Pass, Status
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 
 
 class ReinstatePassInput(inputs.ForPass):

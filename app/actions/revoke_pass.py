@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.actions import inputs
 from app.answer import ActionAnswer
 from app.effects import Revoke
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.schema import Flag
 
 

@@ -11,7 +11,7 @@ from app.clock import to_text
 from app.effects import Effect, SetExpiry, UpdateHolder
 from app.errors import FieldError, NotApplicable, ValidationFailed
 from app.model import HOLDER_FIELDS, CustomField, FieldType, Kind, Pass, Program
-from app.operations.action import Case
+from app.operations.lookup import Case
 from app.refusals import permanently_revoked
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")

@@ -10,7 +10,8 @@ from app.actions import inputs
 from app.actions.rules import refuse_deleted, updates
 from app.answer import ActionAnswer, said
 from app.errors import NotApplicable
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.schema import Email
 
 

@@ -15,7 +15,8 @@ from app.answer import ActionAnswer, number, said
 from app.effects import AddPoints, SetPoints
 from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
 from app.model import POINTS_MAX, Kind
-from app.operations.action import Action, Case, Decision
+from app.operations.action import Action, Decision
+from app.operations.lookup import Case
 from app.refusals import not_enough_points
 from app.schema import Choice, Flag, Number
 

@@ -13,8 +13,9 @@ from app.api import (
     event_types,
     events,
     hooks,
-    inbox,
+    imports,
     issuer,
+    issuer_webhooks,
     openapi,
     operations,
     passes,
@@ -40,9 +41,9 @@ def init_app(app: Flask) -> None:
     )
     problems.init_app(app)
     authentication.init_app(app, limiter)
-    inbox.init_app(app)
+    issuer_webhooks.init_app(app)
     api = openapi.make_api(app)
-    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, account):
+    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, account):
         for blueprint in module.blueprints():
             api.register_blueprint(blueprint)
     app.extensions["passrail_api"] = api

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 
 from app import errors, logs
 from app.accounts.keys import Caller
@@ -20,7 +20,7 @@ from app.operations.action import Action
 from app.operations.record import Answer, Request, fingerprint_of
 from app.operations.runner import run
 from app.schema import Base
-from app.service import current_service
+from app.service import Service, current_service
 
 ALWAYS = (
     errors.NotFound,
@@ -65,7 +65,8 @@ def _add_action(blueprint: Blueprint, action: Action) -> None:
 
 
 def _run(caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None) -> Answer:
-    return run(Request(current_service(), caller, action, data, key, fingerprint_of(body)))
+    service: Service = current_app.extensions["passrail"]
+    return run(Request(service, caller, action, data, key, fingerprint_of(body)))
 
 
 class BatchInput(Base):

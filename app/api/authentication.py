@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, request
 from app.accounts.keys import Caller
 from app.api.limits import RateLimiter, headers
 from app.errors import Forbidden, PassrailError, RateLimited, Unauthorized
-from app.service import current_service
+from app.service import Service
 
 
 def init_app(app: Flask, limiter: RateLimiter) -> None:
@@ -32,7 +32,8 @@ def authenticate(scope: str) -> Caller:
         RateLimited: it was used too often.
     """
     try:
-        caller = current_service().keys.verify(_key_of_request())
+        service: Service = current_app.extensions["passrail"]
+        caller = service.keys.verify(_key_of_request())
     except PassrailError as error:
         error.headers["WWW-Authenticate"] = 'Bearer realm="passrail"'
         raise

@@ -67,8 +67,7 @@ def sample_of(event_type: str) -> dict[str, Any]:
     if event_type == types.HOOK_DISABLED:
         disabled = {"status": "disabled", "disabled_reason": "failing", "failing_since": "2026-11-15T09:30:00.000Z"}
         return {**sample, "operation_id": None, "data": {**HOOK_EXAMPLE, **disabled}}
-    plain = {name: field.metadata["examples"][0] for name, field in PassAnswer().dump_fields.items()}
-    return {**sample, "operation_id": None, "data": {**plain, **WITHOUT_ACTION[event_type]}}
+    return {**sample, "operation_id": None, "data": example(WITHOUT_ACTION[event_type], PassAnswer)}
 
 
 def _show(event_type: str) -> dict[str, Any]:

@@ -1,74 +1,33 @@
-"""`/v1/issuer`: where an account's passes live, and connecting it to PassKit. Credentials come in and never out."""
+"""`/v1/issuer`: where an account's passes live, and its connection to a remote issuer. Credentials never come out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Response
-from marshmallow import fields as ma
 
 from app import errors
 from app.accounts.connections import IssuerConnection
 from app.accounts.keys import Caller
-from app.answer import said
 from app.api.blueprint import Blueprint, json_answer
+from app.api.issuer_schemas import CHANGES, CONNECT, CONNECT_EXAMPLE, EXAMPLE, ISSUER
 from app.clock import to_text
-from app.issuers.passkit.form import ConnectForm
-from app.model import Mode
-from app.schema import Base
+from app.model import BUILTIN, EndsCardsBy
 from app.service import current_service
-from app.store import programs
 from app.sync import connections
-from app.sync.connecting import connect, forget
-
-
-class IssuerAnswer(Base):
-    """Where passes live. Everything but issuer and mode is null for the built-in issuer."""
-
-    issuer = ma.String(required=True, metadata=said("Issuer", "Where passes of this mode live.", "passkit"))
-    mode = ma.String(
-        required=True, metadata=said("Mode", "Mode of the API key.", "live", enum=[mode.value for mode in Mode])
-    )
-    region = ma.String(required=True, allow_none=True, metadata=said("Region", "PassKit's region.", "pub1"))
-    company = ma.String(
-        required=True, allow_none=True, metadata=said("Company", "Company of the PassKit account.", "Rosewater Ltd")
-    )
-    connected_at = ma.DateTime(
-        required=True, allow_none=True, metadata=said("Connected At", "When.", "2026-11-20T09:30:00.000Z")
-    )
-    last_worked_at = ma.DateTime(
-        required=True,
-        allow_none=True,
-        metadata=said("Last Worked At", "When PassKit last took the credentials.", "2026-11-20T09:30:00.000Z"),
-    )
-    last_problem = ma.Dict(
-        required=True,
-        allow_none=True,
-        metadata={
-            "title": "Last Problem",
-            "description": "`code`, `detail` and `at` of why the connection does not work; null while it does.",
-        },
-    )
-    draft_programs = ma.List(
-        ma.String(),
-        required=True,
-        metadata=said(
-            "Draft Programs",
-            "Programs that PassKit has as drafts: their passes are marked as tests and die after 48 hours.",
-            [],
-        ),
-    )
-
-
-ISSUER_INPUT, ISSUER = ConnectForm(), IssuerAnswer()
-EXAMPLE = {name: field.metadata.get("examples", [None])[0] for name, field in ISSUER.fields.items()}
-INPUT_EXAMPLE = {"issuer": "passkit", "region": "pub1", "api_key": "key", "api_secret": "secret"}
+from app.sync.connecting import connect, forget, set_ends_cards_by
+from app.sync.programs import notes_of, programs_of
 
 
 def blueprints() -> list[Blueprint]:
     """Make the blueprint."""
     blueprint = Blueprint("Issuer", __name__, url_prefix="/v1/issuer")
+    _add_looking(blueprint)
+    _add_connecting(blueprint)
+    return [blueprint]
 
+
+def _add_looking(blueprint: Blueprint) -> None:
     @blueprint.route("")
     @blueprint.requires("read")
     @blueprint.says(
@@ -80,15 +39,18 @@ def blueprints() -> list[Blueprint]:
     def get_issuer(caller: Caller) -> Response:
         return json_answer(_show(caller, connections.find(current_service(), caller.account_id, caller.mode)))
 
+
+def _add_connecting(blueprint: Blueprint) -> None:
     @blueprint.route("", methods=["PUT"])
     @blueprint.requires("write")
     @blueprint.says(
         operationId="connect_issuer",
-        summary="Connect to PassKit",
-        description="Connects the account, in the mode of the key, to PassKit. The credentials are tried first, and "
-        "kept encrypted. Programs of the PassKit account then appear under `/v1/programs`; passes made before stay.",
+        summary="Connect to a remote issuer",
+        description="Connects the account, in the mode of the key, to a remote issuer. The credentials are tried "
+        "first, and kept encrypted; nothing is kept of credentials that fail. Programs of the account there then "
+        "appear under `/v1/programs`; passes made before stay. Look at `notes`: they say what could not be read.",
     )
-    @blueprint.arguments(ISSUER_INPUT, example=INPUT_EXAMPLE)
+    @blueprint.arguments(CONNECT, example=CONNECT_EXAMPLE)
     @blueprint.answers(ISSUER, EXAMPLE, description="The connection.")
     @blueprint.raises(
         errors.NotApplicable,
@@ -100,8 +62,24 @@ def blueprints() -> list[Blueprint]:
     def connect_issuer(caller: Caller, data: dict[str, Any]) -> Response:
         service = current_service()
         kind = service.remote_kinds[data["issuer"]]
-        made = connect(service, caller.account_id, caller.mode, kind.name, kind.target(data))
+        way = EndsCardsBy(data["ends_cards_by"]) if "ends_cards_by" in data else None
+        made = connect(service, caller.account_id, caller.mode, kind.name, kind.target(data), way)
         return json_answer(_show(caller, made))
+
+    @blueprint.route("", methods=["PATCH"])
+    @blueprint.requires("write")
+    @blueprint.says(
+        operationId="change_issuer",
+        summary="Change the connection",
+        description="Changes how a revoke ends cards at the remote issuer, without credentials. It counts from the "
+        "next revoke on.",
+    )
+    @blueprint.arguments(CHANGES, example={"ends_cards_by": "delete"})
+    @blueprint.answers(ISSUER, EXAMPLE, description="The connection after the change.")
+    @blueprint.raises(errors.NotApplicable)
+    def change_issuer(caller: Caller, data: dict[str, Any]) -> Response:
+        way = EndsCardsBy(data["ends_cards_by"])
+        return json_answer(_show(caller, set_ends_cards_by(current_service(), caller.account_id, caller.mode, way)))
 
     @blueprint.route("", methods=["DELETE"])
     @blueprint.requires("write")
@@ -111,24 +89,30 @@ def blueprints() -> list[Blueprint]:
         description="Forgets the connection and its credentials; a repeat does no harm. Programs and passes stay on "
         "record, and cannot be changed until the account is connected again.",
     )
-    @blueprint.answers(ISSUER, {**EXAMPLE, "issuer": "builtin"}, description="The issuer from now on.")
+    @blueprint.answers(ISSUER, _shown(BUILTIN, "live", None), description="The issuer from now on.")
     def forget_issuer(caller: Caller) -> Response:
         forget(current_service(), caller.account_id, caller.mode)
         return json_answer(_show(caller, None))
 
-    return [blueprint]
-
 
 def _show(caller: Caller, one: IssuerConnection | None) -> dict[str, Any]:
-    with current_service().store.read() as connection:
-        drafts = [] if one is None else programs.drafts(connection, caller.account_id, caller.mode)
+    if one is None:
+        return _shown(BUILTIN, caller.mode.value, None)
+    service = current_service()
+    drafts = [program.name for program in programs_of(service, one) if program.upstream.get("is_draft")]
+    return {**_shown(one.issuer, caller.mode.value, one), "draft_programs": drafts, "notes": notes_of(service, one)}
+
+
+def _shown(issuer: str, mode: str, one: IssuerConnection | None) -> dict[str, Any]:
     return {
-        "issuer": one.issuer if one else "builtin",
-        "mode": caller.mode.value,
+        "issuer": issuer,
+        "mode": mode,
         "region": one.region if one else None,
         "company": one.company if one else None,
+        "ends_cards_by": one.ends_cards_by.value if one else None,
         "connected_at": to_text(one.connected_at) if one else None,
         "last_worked_at": to_text(one.last_worked_at) if one else None,
         "last_problem": dict(one.last_problem) if one and one.last_problem else None,
-        "draft_programs": drafts,
+        "draft_programs": [],
+        "notes": [],
     }

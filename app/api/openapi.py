@@ -38,6 +38,7 @@ TAGS = {
     "Event types": "What can happen.",
     "Hooks": "Have events sent to you.",
     "Issuer": "Where passes live.",
+    "Imports": "Taking the passes of a remote issuer on record.",
     "Account": "Who am I.",
 }
 

@@ -38,10 +38,10 @@ class PassQuery(PageQuery):
     updated_since = Instant("Updated Since", "Only passes that changed at this time or later.")
 
 
-# A pass named by program and external ID is looked for at PassKit where the account is connected to it.
+# A pass named by program and external ID is looked for at the remote issuer of the account, if it has one.
 UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 PASS = PassAnswer()
-PASS_EXAMPLE = {name: value for name, value in example({}).items() if name != "operation_id"}
+PASS_EXAMPLE = example({}, PassAnswer)
 PASS_PAGE = page_answer("PassPage", PASS)
 PASS_ID = {"in": "path", "name": "pass_id", "description": "ID of the pass."}
 
@@ -148,5 +148,5 @@ def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) ->
 
 
 def _names_one(query: dict[str, Any]) -> bool:
-    """Tell whether exactly one pass is asked for, which may be at an issuer elsewhere and not on record yet."""
+    """Tell whether exactly one pass is asked for, which may be at a remote issuer and not on record yet."""
     return query.keys() - {"limit"} == {"program_id", "external_id"}

@@ -139,6 +139,13 @@ class ProgramAnswer(Base):
     terms = ma.fields.String(
         required=True, allow_none=True, metadata=said("Terms", "Small print.", "One card a person.")
     )
+    notes = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        metadata=said(
+            "Notes", "Sentences on what one should know before passes are issued or revoked; empty if nothing.", []
+        ),
+    )
     created_at = ma.fields.DateTime(
         required=True, metadata=said("Created At", "When it was made.", "2026-11-20T09:30:00.000Z")
     )

@@ -25,14 +25,7 @@ from app.api.program_schemas import (
     TierList,
 )
 from app.clock import to_text
-from app.errors import (
-    Duplicate,
-    NotApplicable,
-    NotFound,
-    UpstreamCredentialsRefused,
-    UpstreamRejected,
-    UpstreamUnavailable,
-)
+from app.errors import Duplicate, NotApplicable, NotFound
 from app.issuers.builtin import programs as builtin_programs
 from app.model import BUILTIN, Kind, Program
 from app.operations.lookup import find_program
@@ -40,9 +33,6 @@ from app.service import current_service
 from app.store import programs
 from app.sync import connections
 from app.sync.programs import refresh_programs
-
-# A connected account's programs are read from PassKit now and then.
-UPSTREAM = (UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
 
 
 def show(program: Program) -> dict[str, Any]:
@@ -60,6 +50,7 @@ def show(program: Program) -> dict[str, Any]:
         "label_color": program.colors.label,
         "logo_text": program.logo_text,
         "terms": program.terms,
+        "notes": list(program.notes),
         "created_at": to_text(program.created_at),
         "updated_at": to_text(program.updated_at),
     }
@@ -97,7 +88,6 @@ def _add_collection(blueprint: Blueprint) -> None:
     )
     @blueprint.arguments(ProgramQuery(), location="query")
     @blueprint.answers(PROGRAM_PAGE, {"data": [EXAMPLE], "next_cursor": None}, description="A page of programs.")
-    @blueprint.raises(*UPSTREAM)
     def list_programs(caller: Caller, query: dict[str, Any]) -> Response:
         kind = Kind(query["kind"]) if "kind" in query else None
         _refresh(caller)
@@ -140,7 +130,7 @@ def _add_single(blueprint: Blueprint) -> None:
     @blueprint.requires("read")
     @blueprint.says(operationId="get_program", summary="Get a program", description="One program.")
     @blueprint.answers(PROGRAM, EXAMPLE, description="The program.")
-    @blueprint.raises(NotFound, *UPSTREAM)
+    @blueprint.raises(NotFound)
     def get_program(caller: Caller, program_id: str) -> Response:
         return json_answer(show(_get(caller, program_id)))
 
@@ -176,7 +166,7 @@ def _add_parts(blueprint: Blueprint) -> None:
         description="All tiers of a program, the default of new passes first.",
     )
     @blueprint.answers(TierList(), {"data": [TIER_EXAMPLE]}, description="The tiers.")
-    @blueprint.raises(NotFound, *UPSTREAM)
+    @blueprint.raises(NotFound)
     def list_tiers(caller: Caller, program_id: str) -> Response:
         return json_answer({"data": show_tiers(_get(caller, program_id))})
 
@@ -188,13 +178,13 @@ def _add_parts(blueprint: Blueprint) -> None:
         description="All custom fields of a program: what `fields` of its passes may hold.",
     )
     @blueprint.answers(CustomFieldList(), {"data": [FIELD_EXAMPLE]}, description="The custom fields.")
-    @blueprint.raises(NotFound, *UPSTREAM)
+    @blueprint.raises(NotFound)
     def list_fields(caller: Caller, program_id: str) -> Response:
         return json_answer({"data": show_fields(_get(caller, program_id))})
 
 
 def _refresh(caller: Caller) -> None:
-    """Look at PassKit where the account is connected to it."""
+    """Read the programs of the remote issuer anew, where the account is connected to one and that is due."""
     service = current_service()
     if (one := connections.find(service, caller.account_id, caller.mode)) is not None:
         refresh_programs(service, one)

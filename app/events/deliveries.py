@@ -173,8 +173,17 @@ def finish(
 
 def drop_pending(connection: Connection, hook_id: str, now: datetime) -> None:
     """Give up whatever waits for a hook that ends."""
+    _end_pending(connection, hook_id, DeliveryStatus.DROPPED, now)
+
+
+def fail_pending(connection: Connection, hook_id: str, now: datetime) -> None:
+    """Give up whatever waits for a hook that goes on; it can be replayed."""
+    _end_pending(connection, hook_id, DeliveryStatus.FAILED, now)
+
+
+def _end_pending(connection: Connection, hook_id: str, status: DeliveryStatus, now: datetime) -> None:
     values = {
-        "status": DeliveryStatus.DROPPED.value,
+        "status": status.value,
         "next_attempt_at": None,
         "lease_until": None,
         "finished_at": to_milliseconds(now),

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from app.clock import Clock
 from app.issuers import passkit
 from app.issuers.protocol import RemoteKind
+from app.schema import Base
 from app.settings import Settings
 
+REMOTE_KINDS: tuple[type[RemoteKind], ...] = (passkit.PassKit,)
+# What connects an account to each of them, for whoever describes it before there is a service.
+FORMS: Mapping[str, Base] = {kind.name: kind.form for kind in REMOTE_KINDS}
 
-def make_remote_kinds(settings: Settings, clock: Clock) -> Mapping[str, RemoteKind]:
+
+def make_remote_kinds(settings: Settings, clock: Clock) -> dict[str, RemoteKind]:
     """Make what a process needs of each kind of remote issuer, by its name."""
-    kinds: tuple[RemoteKind, ...] = (passkit.PassKit(settings, clock),)
-    return {kind.name: kind for kind in kinds}
+    return {kind.name: kind(settings, clock) for kind in REMOTE_KINDS}

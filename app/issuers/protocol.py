@@ -6,19 +6,20 @@ described here:
 
     Issuer          makes effects true, one method an effect, and finds out what became of one (`settled`)
     RemoteIssuer    an Issuer that keeps records of its own: reads, lists, programs, webhooks
-    RemoteKind      a kind of remote issuer ("passkit"): the one thing that is registered (`issuers/__init__.py`)
+    RemoteKind      a kind of remote issuer: the one thing that is registered (`issuers/__init__.py`)
 
 What came of an effect is told by a value (`Outcome`), because each has its own way on in the runner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from app.clock import Clock
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -34,6 +35,7 @@ from app.effects import (
 from app.errors import PassrailError
 from app.model import CustomField, EndsCardsBy, Kind, Pass, Program, Tier
 from app.schema import Base
+from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +236,7 @@ class Access:
     """An account's way to a remote issuer, with its credentials opened.
 
     Attributes:
-        name: of the connection; requests of one name share what is learned and limited for them.
+        name: of the connection; requests of one name and target share what is learned and limited for them.
         target: where, and with what.
         ends_cards_by: how a revoke that can be undone ends a card.
     """
@@ -264,7 +266,7 @@ class RemoteIssuer(Issuer, Protocol):
         ...
 
     def catalogue(self) -> Catalogue:
-        """Read the programs. What cannot be read is left out and named."""
+        """Read the programs. What cannot be read is left out and named; where nothing can be read, that is raised."""
         ...
 
     def find(self, program: Program, external_id: str) -> Pass | None:
@@ -272,15 +274,26 @@ class RemoteIssuer(Issuer, Protocol):
         ...
 
     def read(self, program: Program, known: Pass) -> Pass | None:
-        """Return a pass as the issuer has it now; `known` itself where nothing differs; None: its record is gone."""
+        """Return a pass as the issuer has it now; None: its record is gone.
+
+        `known` itself is returned where nothing differs, and where a revoke has deleted the record (no `upstream_id`).
+        """
         ...
 
     def read_new(self, program: Program, upstream_id: str) -> Pass | None:
         """Return a pass that is not on record here, by the issuer's own ID; None: the program has none."""
         ...
 
-    def passes(self, program: Program, offset: int, limit: int) -> Sequence[Pass]:
-        """Return a page of the program's passes, those made first first, as new passes of ours."""
+    def passes(self, program: Program, offset: int, limit: int, known: Callable[[str], Pass | None]) -> Sequence[Pass]:
+        """Return a page of the program's passes, those made first first.
+
+        Args:
+            program: whose passes.
+            offset: how many to leave out.
+            limit: how many to return at most.
+            known: gives our record of a pass by the issuer's ID. Such a pass is returned as `read` would; all others as
+                new passes of ours.
+        """
         ...
 
     def subscribe(self, program: Program, url: str) -> str:
@@ -299,9 +312,11 @@ class RemoteIssuer(Issuer, Protocol):
 class RemoteKind(Protocol):
     """A kind of remote issuer, one for the process."""
 
-    name: str  # in the database, in addresses and answers: "passkit"
-    title: str  # as people write it: "PassKit"
-    form: Base  # what PUT /v1/issuer takes for it
+    name: str  # in the database, in addresses and answers, in lower case
+    title: str  # as people write it
+    form: Base  # what PUT /v1/issuer takes for it; its field `issuer` takes the name only
+
+    def __init__(self, settings: Settings, clock: Clock) -> None: ...
 
     def target(self, form: Mapping[str, Any]) -> Target:
         """Make a target of a form that was filled in."""
@@ -336,26 +351,3 @@ class RemoteKind(Protocol):
     def close(self) -> None:
         """Close what is open."""
         ...
-
-
-def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
-    """Have the issuer make the effect true, by the method that is its own."""
-    match effect:
-        case Issue():
-            return issuer.issue(effect, step)
-        case UpdateHolder():
-            return issuer.update_holder(effect, step)
-        case AddPoints():
-            return issuer.add_points(effect, step)
-        case SetPoints():
-            return issuer.set_points(effect, step)
-        case ChangeTier():
-            return issuer.change_tier(effect, step)
-        case Redeem():
-            return issuer.redeem(effect, step)
-        case Revoke():
-            return issuer.revoke(effect, step)
-        case Reinstate():
-            return issuer.reinstate(effect, step)
-        case SetExpiry():
-            return issuer.set_expiry(effect, step)

@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from app.answer import PassAnswer
 from app.effects import Effect
 from app.errors import PassrailError
-from app.model import Pass, Program
+from app.operations.lookup import Case
 from app.schema import Base
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What an action decides on: the input, and the program and pass it is about.
-
-    `found` is None only for an action that `creates`, when there is no such pass yet. `now` is the instant that the
-    change is dated with: later than any change of the pass before.
-    """
-
-    data: Mapping[str, Any] = field(repr=False)
-    program: Program
-    found: Pass | None
-    now: datetime
-
-    @property
-    def subject(self) -> Pass:
-        """The pass that an action on an existing pass is about."""
-        assert self.found is not None
-        return self.found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -13,10 +14,33 @@ from app.accounts.keys import Caller
 from app.effects import moment_after
 from app.errors import AmbiguousPass, NotFound
 from app.model import BUILTIN, Pass, Program
-from app.operations.action import Action, Case
 from app.service import Service
 from app.store import passes, programs
 from app.store.passes import Found
+
+if TYPE_CHECKING:
+    from app.operations.action import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What an action decides on: the input, and the program and pass it is about.
+
+    `found` is None only for an action that `creates`, when there is no such pass yet. `now` is the instant that the
+    change is dated with: later than any change of the pass before.
+    """
+
+    data: Mapping[str, Any] = field(repr=False)
+    program: Program
+    found: Pass | None
+    now: datetime
+
+    @property
+    def subject(self) -> Pass:
+        """The pass that an action on an existing pass is about."""
+        assert self.found is not None
+        return self.found
+
 
 AMBIGUOUS_SHOWN = 20
 # How often a pass is looked up again when it changed between finding and locking it.

@@ -11,14 +11,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from app.answer import describe
-from app.effects import Issue, Revoke, moment_after, name_of
+from app.effects import Issue, Revoke, moment_after
 from app.errors import OutcomeUnknown, PassrailError, UpstreamRejected, catalogue
 from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
 from app.model import BUILTIN, Pass
-from app.operations.attempt import Attempt, hold, need_lease
-from app.operations.plan import Refusal, basis_of, issuer_id, to_request
+from app.operations.attempt import Attempt, end, hold, need_lease
+from app.operations.plan import Refusal, basis_of, issuer_id, name_of, to_request
 from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
 from app.refusals import exists_already
 from app.service import Service
@@ -41,7 +42,7 @@ def take(service: Service, attempt: Attempt, outcome: Outcome, *, is_tried: bool
         case Done():
             return _record(service, attempt, outcome)
         case Exists():
-            return _use_existing(service, attempt, outcome.found)
+            return _use_existing(service, attempt, keep(service, attempt.program, outcome.found))
         case Refused():
             return _refuse(service, attempt, outcome)
         case Unclear():
@@ -58,17 +59,34 @@ def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
     basis: Pass | None = None if isinstance(attempt.plan.next, Issue) else attempt.subject
     seen = done.after
     for _ in range(READS_OF_A_CHANGED_PASS):
-        with service.store.write() as connection:
-            need_lease(connection, attempt, service.clock())
-            row = _row(connection, attempt, seen)
-            if row is None or row == basis:
-                return _write(connection, service, attempt, done, row, seen)
+        try:
+            with service.store.write() as connection:
+                need_lease(connection, attempt, service.clock())
+                row = _row(connection, attempt, seen)
+                if row is None or row == basis:
+                    return _write(connection, service, attempt, done, row, seen)
+        except IntegrityError:
+            # Another request has made the same pass at the same moment.
+            same = _of_same_external_id(service, seen)
+            if same is not None:
+                return _use_existing(service, attempt, same)
+            continue
         basis, seen = row, _read_again(service, attempt, row)
     with service.store.write() as connection:
         need_lease(connection, attempt, service.clock())
         row = _row(connection, attempt, seen)
         assert row is not None
         return _write(connection, service, attempt, done, row, attempt.plan.next.on(row, row.updated_at))
+
+
+def _of_same_external_id(service: Service, made: Pass) -> Pass | None:
+    """Return the pass on record that has the external ID of one just made, if it is another one."""
+    if made.external_id is None:
+        return None
+    with service.store.read() as connection:
+        found = passes.get_by_external_id(connection, made.account_id, made.mode, made.program_id, made.external_id)
+    is_other = found is not None and found[0].deleted_at is None and found[0].upstream_id == made.upstream_id
+    return found[0] if found is not None and is_other else None
 
 
 def _row(connection: Connection, attempt: Attempt, seen: Pass) -> Pass | None:
@@ -108,21 +126,28 @@ def _write(
     now = service.clock() if row is None else moment_after(service.clock(), row.updated_at)
     changes = [Change(effect, done.before, done.after)]
     written = write_pass(
-        connection, service, operation, attempt.program, row, replace(seen, updated_at=now), changes, plan.reason
+        connection,
+        service,
+        operation,
+        attempt.program,
+        row,
+        replace(seen, updated_at=now),
+        changes,
+        plan.reason,
+        done.notes,
     )
     plan = plan.after(written.subject, written.details, done.notes)
     if not plan.is_complete or plan.refusal is not None:
         return hold(connection, service, replace(attempt, plan=plan, subject=written.subject))
     ended = succeeded(operation, written.plain, plan.details, plan.notes, now)
-    operations.save(connection, operation, ended)
+    end(connection, attempt, ended)
     return answer_of(ended)
 
 
-def _use_existing(service: Service, attempt: Attempt, found: Pass) -> Answer | Attempt:
-    """The issuer has a pass of this external ID: take it on record, and do with it what the request says."""
+def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | Attempt:
+    """There is a pass of this external ID, on record by now: do with it what the request says."""
     effect, operation, now = attempt.plan.next, attempt.operation, service.clock()
     assert isinstance(effect, Issue)
-    known = keep(service, attempt.program, found)
     if effect.if_exists == "error":
         return _refuse(service, attempt, Refused(exists_already(known)))
     updates = effect.updates() if effect.if_exists == "update" else ()
@@ -142,7 +167,7 @@ def _use_existing(service: Service, attempt: Attempt, found: Pass) -> Answer | A
             return hold(connection, service, replace(attempt, plan=plan, subject=known))
         plain = describe(known, attempt.program, now=now, public_url=service.public_url)
         ended = succeeded(operation, plain, plan.details, plan.notes, now)
-        operations.save(connection, operation, ended)
+        end(connection, attempt, ended)
     return answer_of(ended)
 
 
@@ -182,8 +207,10 @@ def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> Passra
         now = service.clock()
         need_lease(connection, attempt, now)
         keeps_key = operation.idempotency_key is not None and (outcome.was_sent or done > 0)
-        ended = refused(replace(operation, request=to_request(plan)), error, now, keeps_key=keeps_key)
-        operations.save(connection, operation, replace(ended, tried_at=now if outcome.was_sent else None))
+        ended = refused(operation, error, now, keeps_key=keeps_key)
+        # A repeat with the key goes on from there; without one the plan still tells what was done.
+        kept = to_request(plan) if keeps_key or done else None
+        end(connection, attempt, replace(ended, request=kept, tried_at=now if outcome.was_sent else None))
     if outcome.is_gone:
         mark_gone(service, attempt.program, attempt.subject)
     return error

@@ -11,17 +11,81 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from cattrs import BaseValidationError
+from cattrs import BaseValidationError, Converter
 
-from app.effects import Effect, converter, from_json, to_json
+from app.clock import to_text
+from app.effects import (
+    AddPoints,
+    ChangeTier,
+    Effect,
+    Issue,
+    Redeem,
+    Reinstate,
+    Revoke,
+    SetExpiry,
+    SetPoints,
+    UpdateHolder,
+    merged,
+)
 from app.issuers.protocol import Basis
 from app.model import Pass
 from app.store.operations import Operation
-from app.store.values import to_json as to_text
+from app.store.values import to_json
 
 VERSION = 2
+
+NAMES: Mapping[str, type[Effect]] = {
+    "issue": Issue,
+    "update_holder": UpdateHolder,
+    "add_points": AddPoints,
+    "set_points": SetPoints,
+    "change_tier": ChangeTier,
+    "redeem": Redeem,
+    "revoke": Revoke,
+    "reinstate": Reinstate,
+    "set_expiry": SetExpiry,
+}
+_NAME_OF = {kind: name for name, kind in NAMES.items()}
+
+
+def name_of(effect: Effect) -> str:
+    """Return the name that an effect has in the database and in the API."""
+    return _NAME_OF[type(effect)]
+
+
+def effect_to_json(effect: Effect) -> dict[str, Any]:
+    """Return the effect as JSON values; amounts and instants are texts, so that nothing is rounded."""
+    values: dict[str, Any] = converter.unstructure(effect)
+    return {"effect": name_of(effect), **values}
+
+
+def effect_from_json(values: Mapping[str, Any]) -> Effect:
+    """Return the effect that `effect_to_json` wrote; attributes that this version does not know are left out.
+
+    Raises:
+        KeyError: this version has no effect of that name.
+        cattrs.BaseValidationError: a value that is needed is missing or cannot be read.
+    """
+    kind = NAMES[values["effect"]]
+    effect: Effect = converter.structure(dict(values), kind)
+    return effect
+
+
+def make_converter() -> Converter:
+    """Return what turns typed values into JSON values and back."""
+    made = Converter(forbid_extra_keys=False)
+    made.register_unstructure_hook(Decimal, lambda value: format(value, "f"))
+    made.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
+    made.register_unstructure_hook(datetime, to_text)
+    made.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+    return made
+
+
+converter = make_converter()
 
 
 class CannotGoOn(Exception):
@@ -110,21 +174,12 @@ def basis_of(subject: Pass | None) -> Basis:
     return Basis(points=subject.points, tier_id=subject.tier_id, expires_at=subject.expires_at)
 
 
-def merged(details: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what two effects tell together: lists are joined, all else is told by the later one."""
-    both = {**details, **more}
-    for name, value in more.items():
-        if isinstance(value, list) and isinstance(details.get(name), list):
-            both[name] = [*details[name], *value]
-    return both
-
-
 def to_request(plan: Plan) -> str:
     """Write what is kept in `operations.request`."""
-    return to_text(
+    return to_json(
         {
             "version": VERSION,
-            "effects": [to_json(effect) for effect in plan.effects],
+            "effects": [effect_to_json(effect) for effect in plan.effects],
             "ids": list(plan.ids),
             "basis": converter.unstructure(plan.basis),
             "done": plan.done,
@@ -145,7 +200,7 @@ def plan_of(operation: Operation) -> Plan:
     try:
         kept = json.loads(operation.request or "")
         return Plan(
-            effects=tuple(from_json(one) for one in kept["effects"]),
+            effects=tuple(effect_from_json(one) for one in kept["effects"]),
             ids=tuple(kept["ids"]),
             basis=converter.structure(kept["basis"], Basis),
             done=kept["done"],

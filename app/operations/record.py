@@ -29,6 +29,7 @@ from app.effects import (
     SetExpiry,
     SetPoints,
     UpdateHolder,
+    merged,
 )
 from app.errors import IdempotencyInProgress, PassrailError
 from app.events import outbox
@@ -43,7 +44,6 @@ from app.events.types import (
 )
 from app.model import Pass, Program
 from app.operations.action import Action
-from app.operations.plan import merged
 from app.service import Service
 from app.store import passes
 from app.store.operations import Operation, OperationStatus
@@ -157,6 +157,7 @@ def write_pass(
     after: Pass,
     changes: Sequence[Change],
     reason: str | None,
+    notes: Sequence[str] = (),
 ) -> Written:
     """Write a pass, and an event for each kind of change.
 
@@ -169,6 +170,7 @@ def write_pass(
         after: the pass as it is to be written.
         changes: what was done; their details are told.
         reason: the caller's own words; part of the events.
+        notes: sentences on what was done differently from what was asked; part of the events.
     """
     told = _by_event([change for change in changes if change.is_visible])
     if told:
@@ -182,7 +184,7 @@ def write_pass(
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for number, (event_type, details) in enumerate(reversed(told.items())):
-        data = {**plain, **details, "operation_id": operation.id}
+        data = {**plain, **details, "notes": list(notes), "operation_id": operation.id}
         if reason is not None:
             data["reason"] = reason
         at = after.updated_at - number * MOMENT
@@ -249,7 +251,6 @@ def refused(operation: Operation, refusal: PassrailError, now: datetime, *, keep
         lease_until=None,
         look_at=None,
         idempotency_key=operation.idempotency_key if keeps_key else None,
-        request=operation.request if keeps_key else None,
         problem=to_json({"code": refusal.code, "detail": refusal.detail}),
         finished_at=now,
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from app.clock import to_text
 from app.effects import AddPoints, Issue, Revoke
@@ -11,7 +14,7 @@ from app.issuers.protocol import Done
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, take_over
 from app.operations.outcomes import take
-from app.operations.plan import to_request
+from app.operations.plan import CannotGoOn, Plan, plan_of
 from app.operations.record import Answer, refused
 from app.operations.steps import carry_out
 from app.service import Service
@@ -41,41 +44,72 @@ def resolve(service: Service, operation: Operation, *, happened: bool, by: str) 
         CannotGoOn: this version of the service cannot read what is to be done.
         PassrailError: the issuer cannot be asked, or refuses the rest of the operation.
     """
-    attempt = _take_over(service, operation.id, happened=happened, by=by)
     if not happened:
-        _end(service, attempt)
+        with service.store.write() as connection:
+            end_as_undone(connection, operation.id, by, service.clock())
         return None
+    attempt = _take_over(service, operation.id, by)
     result = take(service, attempt, _as_said(service, attempt), is_tried=False)
     return result if isinstance(result, Answer) else carry_out(service, result)
 
 
-def _take_over(service: Service, operation_id: str, *, happened: bool, by: str) -> Attempt:
-    """Claim the operation, and record who says what of it."""
+def end_as_undone(connection: Connection, operation_id: str, by: str, now: datetime) -> None:
+    """End an operation of unknown outcome as one that did not happen.
+
+    Its key is free, unless a part of it is done: a repeat with the same key then goes on after that part.
+
+    Args:
+        connection: in a transaction.
+        operation_id: of the operation.
+        by: who says so, for the record.
+        now: the time.
+
+    Raises:
+        NotFound: there is no such operation.
+        NotApplicable: its outcome is known, or is being found out at this moment.
+    """
+    known = _claim(connection, operation_id, now)
+    try:
+        plan: Plan | None = plan_of(known)
+    except CannotGoOn:
+        plan = None
+    error = NotApplicable("Somebody has looked: it did not happen. The same request may be sent again.")
+    keeps_key = known.idempotency_key is not None and plan is not None and plan.done > 0
+    ended = refused(known, error, now, keeps_key=keeps_key)
+    resolution = _resolution(happened=False, by=by, now=now)
+    request = known.request if keeps_key else None
+    operations.save(connection, known, replace(ended, tried_at=None, request=request, resolution=resolution))
+    troubles.forget(connection, Kind.OPERATION, operation_id)
+
+
+def _claim(connection: Connection, operation_id: str, now: datetime) -> Operation:
+    known = operations.get_any(connection, operation_id)
+    if known is None:
+        raise NotFound(f"There is no operation '{operation_id}'.")
+    is_open = known.status in (OperationStatus.UNKNOWN, OperationStatus.RUNNING)
+    if not is_open or not operations.claim(connection, operation_id, now, now):
+        raise NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
+    return known
+
+
+def _resolution(*, happened: bool, by: str, now: datetime) -> str:
+    return to_json({"happened": happened, "by": by, "at": to_text(now)})
+
+
+def _take_over(service: Service, operation_id: str, by: str) -> Attempt:
+    """Claim the operation, and record who says that it happened."""
     with service.store.write() as connection:
         now = service.clock()
         known = operations.get_any(connection, operation_id)
-        if known is None:
-            raise NotFound(f"There is no operation '{operation_id}'.")
-        is_open = known.status is OperationStatus.UNKNOWN
-        attempt = take_over(connection, service, known, now) if is_open else None
+        is_open = known is not None and known.status in (OperationStatus.UNKNOWN, OperationStatus.RUNNING)
+        attempt = take_over(connection, service, known, now) if known is not None and is_open else None
         if attempt is None:
             raise NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
-        told = to_json({"happened": happened, "by": by, "at": to_text(now)})
-        resolved = replace(attempt.operation, resolution=told)
+        resolution = _resolution(happened=True, by=by, now=now)
+        resolved = replace(attempt.operation, resolution=resolution)
         operations.save(connection, attempt.operation, resolved)
         troubles.forget(connection, Kind.OPERATION, operation_id)
     return replace(attempt, operation=resolved)
-
-
-def _end(service: Service, attempt: Attempt) -> None:
-    """End the operation as failed. Where a part of it is done, a repeat with the same key goes on after that part."""
-    error = NotApplicable("Somebody has looked: it did not happen. The same request may be sent again.")
-    operation, plan = attempt.operation, attempt.plan
-    with service.store.write() as connection:
-        keeps_key = operation.idempotency_key is not None and plan.done > 0
-        kept = replace(operation, request=to_request(plan))
-        ended = refused(kept, error, service.clock(), keeps_key=keeps_key)
-        operations.save(connection, operation, replace(ended, tried_at=None))
 
 
 def _as_said(service: Service, attempt: Attempt) -> Done:

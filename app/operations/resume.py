@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from app.errors import IdempotencyInProgress, OutcomeUnknown, PassrailError
 from app.metrics import count_operation
@@ -29,7 +30,7 @@ def resume_all(service: Service) -> int:
     """Finish what is due; return how many came to an end."""
     with service.store.read() as connection:
         found = operations.due(connection, service.clock(), AT_ONCE)
-    return each(service, Kind.OPERATION, found, lambda operation_id: resume(service, operation_id))
+    return each(service, Kind.OPERATION, found, partial(resume, service))
 
 
 def resume(service: Service, operation_id: str) -> bool:

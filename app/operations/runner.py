@@ -34,26 +34,25 @@ from app.effects import Issue
 from app.errors import (
     AlreadyRedeemed,
     Duplicate,
-    IdempotencyKeyReused,
+    IdempotencyInProgress,
     InsufficientPoints,
     NotApplicable,
     NotFound,
     OutcomeUnknown,
     PassrailError,
 )
-from app.issuers.simulated import refusal_without_pass, simulated_issuer
+from app.issuers.simulated import OUTCOMES, refusal_without_pass
 from app.metrics import count_operation
-from app.model import BUILTIN, Pass
-from app.operations.action import Case, Decision
-from app.operations.attempt import Attempt, lease_from, take_over
-from app.operations.lookup import find_program, issuer_of, look_up
+from app.model import BUILTIN, Mode, Pass
+from app.operations.action import Decision
+from app.operations.attempt import Attempt, earlier_of, lease_from, repeat, take_over
+from app.operations.lookup import Case, find_program, issuer_of, look_up
 from app.operations.plan import CannotGoOn, basis_of, make_plan, plan_of, to_request
 from app.operations.record import (
     Answer,
     Request,
     answer_of,
     changes_of,
-    in_progress,
     new_operation,
     refused,
     succeeded,
@@ -79,7 +78,7 @@ def run(request: Request) -> Answer:
         PassrailError: whatever the action or the issuer refuses with.
     """
     caller, data = request.caller, request.data
-    is_simulated = simulated_issuer(caller.mode, data.get("external_id")) is not None
+    is_simulated = caller.mode is Mode.TEST and data.get("external_id") in OUTCOMES
     is_here = not is_simulated and issuer_of(request.service, caller, data) == BUILTIN
     try:
         answer = _run(request, is_here=is_here)
@@ -100,28 +99,6 @@ def _run(request: Request, *, is_here: bool) -> Answer:
     return way(request)
 
 
-def _earlier(connection: Connection, request: Request) -> Operation | None:
-    """Return the operation that has this request's key."""
-    if request.key is None:
-        return None
-    caller = request.caller
-    return operations.get_by_key(connection, caller.account_id, caller.mode, request.action.name, request.key)
-
-
-def _repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
-    """Answer as before.
-
-    Raises:
-        IdempotencyKeyReused: that was another request.
-        IdempotencyInProgress: there is no answer yet.
-    """
-    if earlier.fingerprint != request.fingerprint:
-        raise IdempotencyKeyReused()
-    if earlier.answer is not None:
-        return Answer(earlier.id, earlier.answer, replayed=True)
-    raise in_progress(earlier, now)
-
-
 # --- in our own database ---
 
 
@@ -129,18 +106,18 @@ def _run_here(request: Request) -> Answer:
     service = request.service
     with service.store.write() as connection:
         now = service.clock()  # not before the transaction has its turn: times grow in the order of commits
-        earlier = _earlier(connection, request)
+        earlier = earlier_of(connection, request)
         if earlier is not None:
-            return _repeat(earlier, request, now)
+            return repeat(earlier, request, now)
         operation = new_operation(request, now)
         try:
             case = look_up(connection, request.caller, request.action, request.data, now, lock=True)
             decision = request.action.decide(case)
         except PassrailError as refusal:
             # An identical request may have been done while this one waited for the pass.
-            earlier = _earlier(connection, request)
+            earlier = earlier_of(connection, request)
             if earlier is not None:
-                return _repeat(earlier, request, now)
+                return repeat(earlier, request, now)
             operations.add(connection, refused(operation, refusal, now))
             failure: PassrailError = refusal
         else:
@@ -189,9 +166,21 @@ def _run_at_issuer(request: Request) -> Answer:
         _look(request, opened.known)
         opened = _reserve(request, has_looked=True)
     if isinstance(opened, Attempt):
-        return carry_out(request.service, opened)
+        return _carry_out(request, opened)
     assert isinstance(opened, Answer)
     return opened
+
+
+def _carry_out(request: Request, attempt: Attempt) -> Answer:
+    try:
+        return carry_out(request.service, attempt)
+    except IdempotencyInProgress:
+        # It took longer than the lease, and somebody else has finished it meanwhile.
+        with request.service.store.read() as connection:
+            finished = operations.get_any(connection, attempt.operation.id)
+        if finished is None or finished.answer is None:
+            raise
+        return Answer(finished.id, finished.answer, replayed=True)
 
 
 def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _NeedsLook | _Other:
@@ -199,7 +188,7 @@ def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _Needs
     service = request.service
     with service.store.write() as connection:
         now = service.clock()
-        earlier = _earlier(connection, request)
+        earlier = earlier_of(connection, request)
         if earlier is not None:
             return _go_on(connection, request, earlier, now)
         operation, case = new_operation(request, now), None
@@ -210,9 +199,9 @@ def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _Needs
             if not has_looked and _refusal_rests_on_record(case, refusal):
                 return _NeedsLook(case.found if case is not None else None)
             # An identical request may have ended since this one began.
-            earlier = _earlier(connection, request)
+            earlier = earlier_of(connection, request)
             if earlier is not None:
-                return _repeat(earlier, request, now)
+                return repeat(earlier, request, now)
             operations.add(connection, refused(operation, refusal, now))
             failure: PassrailError = refusal
         else:
@@ -298,7 +287,7 @@ def _go_on(connection: Connection, request: Request, earlier: Operation, now: da
             extra={"operation_id": earlier.id},
         ) from error
     if attempt is None:
-        return _repeat(earlier, request, now)
+        return repeat(earlier, request, now)
     if is_same:
         return attempt
     plan = replace(attempt.plan, notes=(*attempt.plan.notes, COUNTED_BEFORE))

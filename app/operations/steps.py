@@ -9,17 +9,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.accounts import accounts
-from app.effects import Effect
-from app.errors import PassrailError, UpstreamUnavailable
-from app.issuers.protocol import Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear, perform
+from app.effects import (
+    AddPoints,
+    ChangeTier,
+    Effect,
+    Issue,
+    Redeem,
+    Reinstate,
+    Revoke,
+    SetExpiry,
+    SetPoints,
+    UpdateHolder,
+)
+from app.errors import PassrailError, UpstreamRejected, UpstreamUnavailable
+from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear
 from app.issuers.simulated import simulated_issuer
-from app.model import BUILTIN
+from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt
 from app.operations.outcomes import end_undone, take
 from app.operations.plan import CannotGoOn
 from app.operations.record import Answer
 from app.service import Service
-from app.store import operations
+from app.store import operations, passes
 from app.store.operations import OperationStatus
 from app.sync import connections
 
@@ -86,10 +97,21 @@ def _try(service: Service, attempt: Attempt) -> Outcome:
     issuer, step = _issuer(service, attempt), _step(service, attempt)
     effect = attempt.plan.next
     outcome = perform(issuer, effect, step)
+    if isinstance(effect, Issue) and isinstance(outcome, Done) and _is_on_record(service, outcome.after):
+        outcome = Unclear(UpstreamRejected("The issuer answered about another pass."), is_answered=True)
     if isinstance(outcome, Unclear):
         outcome = _look_into(issuer, effect, step, outcome)
     _note(service, attempt, outcome)
     return outcome
+
+
+def _is_on_record(service: Service, made: Pass) -> bool:
+    """Tell whether what was told to be made now was there before: then it is another pass."""
+    if made.upstream_id is None:
+        return False
+    with service.store.read() as connection:
+        known = passes.get_by_upstream_id(connection, made.program_id, made.upstream_id)
+    return known is not None and known.external_id != made.external_id
 
 
 def _look_into(issuer: Issuer, effect: Effect, step: Step, unclear: Unclear) -> Outcome:
@@ -131,6 +153,7 @@ def _step(service: Service, attempt: Attempt) -> Step:
         basis=plan.basis,
         began_at=operation.created_at,
         tried_at=attempt.tried_at,
+        is_answered=attempt.is_answered,
         looks=operation.looks,
         now=service.clock(),
         default_country=_default_country(service, operation.account_id),
@@ -140,6 +163,29 @@ def _step(service: Service, attempt: Attempt) -> Step:
 def _default_country(service: Service, account_id: str) -> str | None:
     with service.store.read() as connection:
         return accounts.default_country(connection, account_id)
+
+
+def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
+    """Have the issuer make the effect true, by the method that is its own."""
+    match effect:
+        case Issue():
+            return issuer.issue(effect, step)
+        case UpdateHolder():
+            return issuer.update_holder(effect, step)
+        case AddPoints():
+            return issuer.add_points(effect, step)
+        case SetPoints():
+            return issuer.set_points(effect, step)
+        case ChangeTier():
+            return issuer.change_tier(effect, step)
+        case Redeem():
+            return issuer.redeem(effect, step)
+        case Revoke():
+            return issuer.revoke(effect, step)
+        case Reinstate():
+            return issuer.reinstate(effect, step)
+        case SetExpiry():
+            return issuer.set_expiry(effect, step)
 
 
 def _note(service: Service, attempt: Attempt, outcome: Outcome | NotDone) -> None:

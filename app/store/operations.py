@@ -13,7 +13,8 @@ from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 from app.model import Mode
 from app.store.statement import Statement, save_changed
 from app.store.tables import OPEN, operations, passes
-from app.store.values import from_milliseconds, instant, to_milliseconds
+from app.store.troubles import Kind, rests
+from app.store.values import from_milliseconds, to_milliseconds
 
 PURGE_CHUNK = 1000
 
@@ -62,6 +63,8 @@ class Operation:
     resolution: str | None = None
 
 
+_COLUMNS = tuple(column.name for column in operations.c)
+_INSTANTS = ("lease_until", "created_at", "finished_at", "tried_at", "look_at")
 _BY_KEY = Statement(
     select(operations).where(
         operations.c.account_id == bindparam("account_id"),
@@ -102,6 +105,12 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
         operations.c.mode == mode.value,
     )
     row = connection.execute(query).first()
+    return None if row is None else from_columns(row)
+
+
+def find(connection: Connection, operation_id: str) -> Operation | None:
+    """Return the operation of this ID, whoever's it is."""
+    row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
     return None if row is None else from_columns(row)
 
 
@@ -184,6 +193,7 @@ def due(connection: Connection, now: datetime, limit: int) -> list[str]:
                 and_(operations.c.status == OperationStatus.RUNNING.value, operations.c.lease_until <= moment),
             ),
             operations.c.request.is_not(None),
+            ~rests(Kind.OPERATION, operations.c.id, now),
         )
         .order_by(operations.c.id)
         .limit(limit)
@@ -233,70 +243,13 @@ def forget_before(connection: Connection, instant: datetime) -> int:
 
 def from_columns(columns: Sequence[Any]) -> Operation:
     """Make the value from the table's columns, in their order."""
-    (
-        operation_id,
-        account_id,
-        mode,
-        action,
-        status,
-        idempotency_key,
-        fingerprint,
-        lease_until,
-        program_id,
-        pass_id,
-        answer,
-        problem,
-        created_at,
-        finished_at,
-        request,
-        tried_at,
-        look_at,
-        looks,
-        resolution,
-    ) = columns
-    return Operation(
-        id=operation_id,
-        account_id=account_id,
-        mode=Mode(mode),
-        action=action,
-        status=OperationStatus(status),
-        fingerprint=fingerprint,
-        created_at=instant(created_at),
-        idempotency_key=idempotency_key,
-        lease_until=from_milliseconds(lease_until),
-        program_id=program_id,
-        pass_id=pass_id,
-        answer=answer,
-        problem=problem,
-        finished_at=from_milliseconds(finished_at),
-        request=request,
-        tried_at=from_milliseconds(tried_at),
-        look_at=from_milliseconds(look_at),
-        looks=looks,
-        resolution=resolution,
-    )
+    row = dict(zip(_COLUMNS, columns, strict=True))
+    instants = {name: from_milliseconds(row[name]) for name in _INSTANTS}
+    return Operation(**{**row, **instants, "mode": Mode(row["mode"]), "status": OperationStatus(row["status"])})
 
 
 def to_row(operation: Operation) -> dict[str, Any]:
     """Make a row of the table from the value."""
-    return {
-        "id": operation.id,
-        "account_id": operation.account_id,
-        "mode": operation.mode.value,
-        "action": operation.action,
-        "status": operation.status.value,
-        "idempotency_key": operation.idempotency_key,
-        "fingerprint": operation.fingerprint,
-        "lease_until": to_milliseconds(operation.lease_until),
-        "program_id": operation.program_id,
-        "pass_id": operation.pass_id,
-        "answer": operation.answer,
-        "problem": operation.problem,
-        "created_at": to_milliseconds(operation.created_at),
-        "finished_at": to_milliseconds(operation.finished_at),
-        "request": operation.request,
-        "tried_at": to_milliseconds(operation.tried_at),
-        "look_at": to_milliseconds(operation.look_at),
-        "looks": operation.looks,
-        "resolution": operation.resolution,
-    }
+    row = {name: getattr(operation, name) for name in _COLUMNS}
+    instants = {name: to_milliseconds(row[name]) for name in _INSTANTS}
+    return {**row, **instants, "mode": operation.mode.value, "status": operation.status.value}

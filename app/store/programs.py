@@ -69,15 +69,6 @@ def remove_unless_used(connection: Connection, gone: Program) -> None:
         connection.execute(delete(programs).where(programs.c.id == gone.id))
 
 
-def drafts(connection: Connection, account_id: str, mode: Mode) -> list[str]:
-    """Return the names of the programs that a remote issuer has as drafts, in their order."""
-    query = select(programs).where(
-        programs.c.account_id == account_id, programs.c.mode == mode.value, programs.c.upstream_id.is_not(None)
-    )
-    found = [from_columns(tuple(row)) for row in connection.execute(query.order_by(programs.c.name))]
-    return [program.name for program in found if program.upstream.get("is_draft")]
-
-
 def add(connection: Connection, program: Program) -> None:
     """Insert the program."""
     connection.execute(insert(programs), to_row(program))

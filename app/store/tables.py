@@ -58,7 +58,7 @@ programs = Table(
     Column("terms", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    # What an issuer elsewhere calls it, and what it says of it beyond the columns above (JSON).
+    # What a remote issuer calls it, and what it says of it beyond the columns above (JSON).
     Column("upstream_id", String(64)),
     Column("upstream", Text),
 )
@@ -108,7 +108,7 @@ passes = Table(
 # One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
 # revoked pass keeps its external ID for the record and sets it free for a new one.
 Index("uq_passes_external_id", passes.c.program_id, passes.c.external_id, passes.c.deleted_at, unique=True)
-# One pass for one record of an issuer elsewhere, whoever finds it first.
+# One pass for one record of a remote issuer, whoever finds it first.
 ELSEWHERE = text("upstream_id IS NOT NULL")
 Index(
     "uq_passes_upstream",
@@ -245,8 +245,8 @@ sinks = Table(
     Column("program_id", ForeignKey("programs.id"), nullable=False),
     # SHA-256 of the token in the address; the address itself is known to the issuer only.
     Column("digest", String(64), nullable=False, unique=True),
-    Column("protocol", String(30), nullable=False),
     Column("upstream_id", String(64)),
+    # When the issuer was last asked for it.
     Column("created_at", BigInteger, nullable=False),
 )
 Index("uq_sinks_program", sinks.c.program_id, unique=True)

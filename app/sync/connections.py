@@ -66,9 +66,14 @@ def open_issuer(service: Service, one: IssuerConnection, seconds: float | None =
             "sealed with. Put that key back, or connect again."
         ) from None
     target = Target(region=one.region, secrets=secrets, base_url=one.base_url, pass_url=one.pass_url)
-    access = Access(name=one.name, target=target, ends_cards_by=one.ends_cards_by)
     if seconds is None:
         seconds = max(LEASE_MARGIN, min(ACTION_SECONDS, service.settings.lease_seconds - LEASE_MARGIN))
+    return open_target(service, one, target, seconds)
+
+
+def open_target(service: Service, one: IssuerConnection, target: Target, seconds: float) -> RemoteIssuer:
+    """Return the remote issuer that is reached with what `target` says, be it kept already or not."""
+    access = Access(name=one.name, target=target, ends_cards_by=one.ends_cards_by)
     return service.remote_kinds[one.issuer].open(access, service.clock(), seconds)
 
 

@@ -12,6 +12,9 @@ from app.model import HOLDER_FIELDS, Pass
 from app.store import operations
 from app.store.values import to_json
 
+# What tells where somebody sat.
+TICKET_FIELDS = ("order_number", "seat")
+
 
 def erase_holder(connection: Connection, gone: Pass) -> None:
     """Take the holder's data out of the pass's events and of all stored answers about it.
@@ -30,5 +33,6 @@ def erase_holder(connection: Connection, gone: Pass) -> None:
 def _without_holder(text: str) -> dict[str, object]:
     """Return a described pass without its holder and custom fields."""
     described = json.loads(text)
-    nobody: dict[str, object] = {**described, **dict.fromkeys(HOLDER_FIELDS), "fields": {}}
+    nothing = dict.fromkeys((*HOLDER_FIELDS, *TICKET_FIELDS))
+    nobody: dict[str, object] = {**described, **nothing, "fields": {}, "notes": []}
     return nobody

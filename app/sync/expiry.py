@@ -1,13 +1,18 @@
-"""Telling of passes that have expired. Nothing changes at that moment, so nobody else would notice."""
+"""Telling of passes that have expired. Nothing is written at that moment, so nobody else would notice."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.answer import describe
+from app.effects import moment_after
 from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service
 from app.store import expiries
+from app.store.troubles import Kind
 from app.store.values import to_json
+from app.sweeps import each
 
 CHUNK = 100
 
@@ -20,13 +25,23 @@ def tell_expired(service: Service) -> int:
     """
     total = 0
     while True:
-        now = service.clock()
-        with service.store.write() as connection:
-            expired = expiries.untold(connection, now, CHUNK)
-            for subject, program in expired:
-                data = describe(subject, program, now=now, public_url=service.public_url)
-                outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
-                expiries.note_told(connection, subject)
-        total += len(expired)
-        if len(expired) < CHUNK:
+        with service.store.read() as connection:
+            expired = expiries.untold(connection, service.clock(), CHUNK)
+        told = each(service, Kind.EXPIRY, expired, partial(_tell, service))
+        total += told
+        if told == 0 or len(expired) < CHUNK:
             return total
+
+
+def _tell(service: Service, pass_id: str) -> bool:
+    """Tell of one expiry. False: somebody else does, or did."""
+    with service.store.write() as connection:
+        found = expiries.hold(connection, pass_id, service.clock())
+        if found is None:
+            return False
+        subject, program = found
+        now = moment_after(service.clock(), subject.updated_at)
+        data = describe(subject, program, now=now, public_url=service.public_url)
+        outbox.record(connection, PASS_EXPIRED, subject, None, to_json({**data, "notes": []}), now)
+        expiries.note_told(connection, pass_id, now)
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
 from app.issuers.protocol import Catalogue, FoundProgram
-from app.model import CustomField, Mode, Program
+from app.model import CustomField, Program
 from app.service import Service
 from app.store import programs
 from app.sync import connections
@@ -26,62 +26,90 @@ NAME_MAX = 80
 _log = logging.getLogger(__name__)
 
 
-def refresh_programs(service: Service, one: IssuerConnection, seconds: float | None = None) -> IssuerConnection:
+def programs_of(service: Service, one: IssuerConnection) -> list[Program]:
+    """Return the remote issuer's programs on record, by name."""
+    with service.store.read() as connection:
+        mine = programs.all_of(connection, one.account_id, one.mode)
+    return sorted((program for program in mine if program.issuer == one.issuer), key=lambda program: program.name)
+
+
+def notes_of(service: Service, one: IssuerConnection) -> list[str]:
+    """Say in sentences what could not be read at the remote issuer, and what is special about its programs."""
+    special = [f"{program.name}: {note}" for program in programs_of(service, one) for note in program.notes]
+    return [*one.notes, *special]
+
+
+def refresh_programs(service: Service, one: IssuerConnection) -> IssuerConnection:
     """Read the programs from the issuer unless that was done in the last minute.
 
-    Args:
-        service: the parts of the service.
-        one: the connection.
-        seconds: how long it may take; by default as long as an action.
-
-    Raises:
-        UpstreamCredentialsRefused, UpstreamUnavailable, RateLimited: they cannot be read, and never were.
+    Where they cannot be read they are left as they were.
     """
     now = service.clock()
     if one.refreshed_at is not None and now - one.refreshed_at < FRESH:
         return one
     try:
-        with connections.asking(service, one, seconds) as issuer:
+        with connections.asking(service, one) as issuer:
             catalogue = issuer.catalogue()
-    except PassrailError as error:
-        if one.refreshed_at is None:
-            raise
-        _log.warning("programs are shown as they were", extra={"why": error.code})
-        return one
-    try:
         with service.store.write() as connection:
-            _write_all(connection, one, catalogue, now)
-            rows.note_refreshed(connection, one.account_id, one.mode, catalogue.notes, now)
+            return write_catalogue(connection, one, catalogue, now)
+    except PassrailError as error:
+        _log.warning("programs are shown as they were", extra={"why": error.code})
     except IntegrityError:
-        _log.info("the programs were refreshed by somebody else at the same moment")
-    return replace(one, refreshed_at=now, notes=catalogue.notes)
+        _log.info("the programs were read by somebody else at the same moment")
+    return one
 
 
-def _write_all(connection: Connection, one: IssuerConnection, catalogue: Catalogue, now: datetime) -> None:
-    """Bring our rows in line with what the issuer has.
+def write_catalogue(
+    connection: Connection, one: IssuerConnection, catalogue: Catalogue, now: datetime
+) -> IssuerConnection:
+    """Bring our programs in line with what the issuer has; return the connection with what could not be read.
 
-    What is gone there goes here too, unless it has passes, or programs of its kind could not be read.
+    What is gone there goes here too, unless it has passes. Of a kind that could not be read in full nothing is gone.
 
     Raises:
         sqlalchemy.exc.IntegrityError: somebody else wrote the same at the same moment.
     """
     mine = programs.all_of(connection, one.account_id, one.mode)
     known = {program.upstream_id: program for program in mine if program.issuer == one.issuer}
-    taken = {program.name for program in mine if program.issuer != one.issuer}
-    for program in catalogue.programs:
-        name = _free_name(program, taken)
-        taken.add(name)
-        before = known.pop(program.upstream_id, None)
-        if before is None:
-            programs.add(connection, _new(one.account_id, one.mode, one.issuer, program, name, now))
-            continue
-        fields = program.fields if program.has_all_fields else _joined(program.fields, before.fields)
-        after = replace(before, name=name, tiers=program.tiers, fields=fields, upstream=dict(program.upstream))
+    found_ids = {found.upstream_id for found in catalogue.programs}
+    for program in known.values():
+        if program.upstream_id not in found_ids and program.kind not in catalogue.unread:
+            programs.remove_unless_used(connection, program)
+    left = programs.all_of(connection, one.account_id, one.mode)
+    taken = {program.name for program in left if program.issuer != one.issuer or program.upstream_id not in found_ids}
+    changed = []
+    for found, name in _named(catalogue.programs, taken):
+        before = known.get(found.upstream_id)
+        after = _new(one, found, name, now) if before is None else _over(before, found, name)
         if after != before:
+            changed.append((before, after))
+    # Two programs may have exchanged their names: no new name is written while an old one has it.
+    for before, after in changed:
+        if before is not None and before.name != after.name:
+            programs.save(connection, replace(before, name=before.id))
+    for before, after in changed:
+        if before is None:
+            programs.add(connection, after)
+        else:
             programs.save(connection, replace(after, updated_at=now))
-    for gone in known.values():
-        if gone.kind not in catalogue.unread:
-            programs.remove_unless_used(connection, gone)
+    rows.note_refreshed(connection, one.account_id, one.mode, catalogue.notes, now)
+    return replace(one, refreshed_at=now, notes=catalogue.notes)
+
+
+def _named(found: Sequence[FoundProgram], taken: set[str]) -> Iterator[tuple[FoundProgram, str]]:
+    """Give each program a name: an issuer may let two have the same one, and here each has its own."""
+    taken = set(taken)
+    for program in found:
+        name = (program.name or program.upstream_id)[:NAME_MAX]
+        if name in taken:
+            name = f"{name[: NAME_MAX - 9]} ({program.upstream_id[-6:]})"
+        taken.add(name)
+        yield program, name
+
+
+def _over(before: Program, found: FoundProgram, name: str) -> Program:
+    fields = found.fields if found.has_all_fields else _joined(found.fields, before.fields)
+    return replace(before, name=name, tiers=found.tiers, fields=fields, upstream=dict(found.upstream))
 
 
 def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[CustomField, ...]:
@@ -89,26 +117,18 @@ def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[
     return (*read, *(field for field in known if field.name not in names))
 
 
-def _free_name(one: FoundProgram, taken: set[str]) -> str:
-    """An issuer may let two programs have one name; here it must be unique."""
-    name = (one.name or one.upstream_id)[:NAME_MAX]
-    if name in taken:
-        name = f"{name[: NAME_MAX - 9]} ({one.upstream_id[-6:]})"
-    return name
-
-
-def _new(account_id: str, mode: Mode, issuer: str, one: FoundProgram, name: str, now: datetime) -> Program:
+def _new(one: IssuerConnection, found: FoundProgram, name: str, now: datetime) -> Program:
     return Program(
         id=identifiers.new_id(identifiers.PROGRAM),
-        account_id=account_id,
-        mode=mode,
-        issuer=issuer,
-        kind=one.kind,
+        account_id=one.account_id,
+        mode=one.mode,
+        issuer=one.issuer,
+        kind=found.kind,
         name=name,
-        tiers=one.tiers,
-        fields=one.fields,
+        tiers=found.tiers,
+        fields=found.fields,
         created_at=now,
         updated_at=now,
-        upstream_id=one.upstream_id,
-        upstream=dict(one.upstream),
+        upstream_id=found.upstream_id,
+        upstream=dict(found.upstream),
     )

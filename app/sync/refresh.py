@@ -172,9 +172,11 @@ def write_difference(
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for place, (event_type, details) in enumerate(told):
-        outbox.record(connection, event_type, after, None, to_json({**plain, **details}), now + place * MOMENT)
+        outbox.record(
+            connection, event_type, after, None, to_json({**plain, **details, "notes": []}), now + place * MOMENT
+        )
         if event_type == PASS_EXPIRED:
-            expiries.note_told(connection, after)
+            expiries.note_told(connection, after.id, after.updated_at)
     return after
 
 

@@ -1,21 +1,35 @@
-"""Asking a remote issuer for webhooks: one subscription a program, each with a secret address of its own."""
+"""Asking a remote issuer for webhooks: one subscription a program, each with a secret address of its own.
+
+A subscription is written down before the issuer is asked for it. The token in its address is made of its ID and the
+vault's key, so that the address is known again where the issuer's answer was lost: the subscription is then looked for
+before another one is asked for.
+"""
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from secrets import token_urlsafe
+from datetime import timedelta
+from functools import partial
 
+from sqlalchemy.exc import IntegrityError
+
+from app import identifiers
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
-from app.model import Program
+from app.model import Mode, Program
 from app.service import Service
-from app.store import inbox, programs
+from app.store import issuer_webhooks, programs
+from app.store.issuer_webhooks import Subscription, digest_of
+from app.store.troubles import Kind
+from app.sweeps import each
 from app.sync import connections
 from app.sync.programs import refresh_programs
 
 WEBHOOK_PATH = "/in/"
+# An issuer that did not answer may still be at work on the subscription for this long.
+ASK_AGAIN_AFTER = timedelta(minutes=1)
 
 _log = logging.getLogger(__name__)
 
@@ -31,55 +45,115 @@ def subscribe(service: Service, one: IssuerConnection) -> int:
     Where the issuer refuses, passes are still right after every action, and older than the issuer's until then.
     """
     with service.store.read() as connection:
-        known = {sink.program_id for sink in inbox.list_sinks(connection, one.account_id, one.mode)}
+        mine = issuer_webhooks.list_subscriptions(connection, one.account_id, one.mode)
         found = programs.all_of(connection, one.account_id, one.mode)
-    wanting = [program for program in found if program.issuer == one.issuer and program.id not in known]
-    if not wanting or not can_hear(service, one):
-        return len(known)
-    made = 0
-    for program in wanting:
-        try:
-            _subscribe_to(service, one, program)
-            made += 1
-        except PassrailError as failure:
-            _log.warning("no webhooks of a program", extra={"program": program.id, "why": failure.code})
-    return len(known) + made
+    if not can_hear(service, one):
+        return sum(known.upstream_id is not None for known in mine)
+    by_program = {known.program_id: known for known in mine}
+    wanted = [program for program in found if program.issuer == one.issuer]
+    return sum(_is_subscribed(service, one, program, by_program.get(program.id)) for program in wanted)
 
 
-def _subscribe_to(service: Service, one: IssuerConnection, program: Program) -> None:
-    token = token_urlsafe(24)
-    with service.store.write() as connection:
-        sink_id = inbox.add_sink(connection, one.account_id, one.mode, program.id, "", token, service.clock())
-    url = f"{service.public_url}{WEBHOOK_PATH}{one.issuer}/{token}"
+def _is_subscribed(service: Service, one: IssuerConnection, program: Program, known: Subscription | None) -> bool:
+    """Tell whether the issuer has a subscription to the program, after asking it for one where it may have none."""
+    if known is not None and known.upstream_id is not None:
+        return True
     try:
-        upstream_id = connections.open_issuer(service, one).subscribe(program, url)
-    except PassrailError:
-        with service.store.write() as connection:
-            inbox.drop_sink(connection, sink_id)
-        raise
+        taken = _take(service, one, program, known)
+        if taken is None:
+            return False
+        subscription, url = taken
+        with connections.asking(service, one) as issuer:
+            upstream_id = issuer.find_subscription(program, url) if known is not None else None
+            upstream_id = upstream_id or issuer.subscribe(program, url)
+    except PassrailError as failure:
+        _log.warning("no webhooks of a program", extra={"program": program.id, "why": failure.code})
+        return False
     with service.store.write() as connection:
-        inbox.name_sink(connection, sink_id, upstream_id)
+        issuer_webhooks.name_subscription(connection, subscription.id, upstream_id)
+    return True
+
+
+def _take(
+    service: Service, one: IssuerConnection, program: Program, known: Subscription | None
+) -> tuple[Subscription, str] | None:
+    """Write down that the issuer is asked now; return the subscription and its address. None: it was asked just now."""
+    now = service.clock()
+    if known is not None and now - known.asked_at < ASK_AGAIN_AFTER:
+        return None
+    url = None if known is None else _address(service, one, known)
+    try:
+        with service.store.write() as connection:
+            if known is not None and url is not None:
+                issuer_webhooks.note_asked(connection, known.id, now)
+                return known, url
+            if known is not None:  # its address cannot be known again: the vault's key is another one by now
+                issuer_webhooks.drop_subscription(connection, known.id)
+            subscription, url = _new(service, one, program)
+            issuer_webhooks.add_subscription(connection, subscription)
+    except IntegrityError:  # somebody else asks at this moment
+        return None
+    return subscription, url
+
+
+def _new(service: Service, one: IssuerConnection, program: Program) -> tuple[Subscription, str]:
+    subscription_id = identifiers.new_id(identifiers.SUBSCRIPTION)
+    token = next(connections.vault_of(service).tokens(subscription_id))
+    subscription = Subscription(
+        id=subscription_id,
+        account_id=one.account_id,
+        mode=one.mode,
+        program_id=program.id,
+        digest=digest_of(token),
+        asked_at=service.clock(),
+    )
+    return subscription, _url(service, one, token)
+
+
+def _address(service: Service, one: IssuerConnection, known: Subscription) -> str | None:
+    """Return the address of a subscription; None: no key of the vault's has made it."""
+    tokens = connections.vault_of(service).tokens(known.id)
+    token = next((token for token in tokens if digest_of(token) == known.digest), None)
+    return None if token is None else _url(service, one, token)
+
+
+def _url(service: Service, one: IssuerConnection, token: str) -> str:
+    return f"{service.public_url}{WEBHOOK_PATH}{one.issuer}/{token}"
 
 
 def unsubscribe(service: Service, one: IssuerConnection) -> None:
     """End all webhooks. Where the issuer cannot be told, what it sends finds nobody here."""
     with service.store.read() as connection:
-        mine = inbox.list_sinks(connection, one.account_id, one.mode)
+        mine = issuer_webhooks.list_subscriptions(connection, one.account_id, one.mode)
         by_id = {program.id: program for program in programs.all_of(connection, one.account_id, one.mode)}
-    for sink in mine:
+    for subscription in mine:
         with suppress(PassrailError):
-            if sink.upstream_id is not None:
-                connections.open_issuer(service, one).unsubscribe(by_id[sink.program_id], sink.upstream_id)
+            _end(service, one, by_id[subscription.program_id], subscription)
         with service.store.write() as connection:
-            inbox.drop_sink(connection, sink.id)
+            issuer_webhooks.drop_subscription(connection, subscription.id)
+
+
+def _end(service: Service, one: IssuerConnection, program: Program, subscription: Subscription) -> None:
+    issuer = connections.open_issuer(service, one)
+    upstream_id = subscription.upstream_id
+    if upstream_id is None and (url := _address(service, one, subscription)) is not None:
+        upstream_id = issuer.find_subscription(program, url)
+    if upstream_id is not None:
+        issuer.unsubscribe(program, upstream_id)
 
 
 def keep_up(service: Service) -> None:
     """Look at the programs of every connection, and subscribe to those that are new."""
     with service.store.read() as connection:
-        every = rows.list_all(connection)
-    for one in every:
-        try:
-            subscribe(service, refresh_programs(service, one))
-        except PassrailError as error:
-            _log.warning("a connection does not work", extra={"connection": one.name, "why": error.code})
+        names = rows.list_names(connection)
+    each(service, Kind.CONNECTION, names, partial(_keep_up_with, service))
+
+
+def _keep_up_with(service: Service, name: str) -> bool:
+    account_id, mode = name.split("/")
+    try:
+        subscribe(service, refresh_programs(service, connections.need(service, account_id, Mode(mode))))
+    except PassrailError as error:
+        _log.warning("a connection does not work", extra={"connection": name, "why": error.code})
+        return False
+    return True

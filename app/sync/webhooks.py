@@ -1,76 +1,93 @@
-"""Looking into what a remote issuer's webhooks tell: the pass is read again, and what differs becomes events.
+"""Reading what a remote issuer's webhooks tell: the pass is read again, and what differs becomes events.
 
 Because only states are compared, a webhook that comes twice, late or in another order makes no event of its own. One
-about a pass that an operation of ours is changing is looked into later: the operation tells of its own effect.
+about a pass that an operation of ours is changing is read later: the operation tells of its own effect.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from app.answer import describe
-from app.errors import PassrailError
+from app.errors import OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable
 from app.events import outbox
 from app.events.types import PASS_CREATED
 from app.model import Pass, Program
 from app.service import Service
-from app.store import inbox, operations, passes, programs
-from app.store.inbox import Hint, Sink
+from app.store import issuer_webhooks, operations, passes, programs
+from app.store.issuer_webhooks import Subscription, WebhookNotification
+from app.store.troubles import Kind
 from app.store.values import to_json
+from app.sweeps import each
 from app.sync import connections
 from app.sync.refresh import current, put_on_record, write_difference
 
-AT_ONCE = 500
+AT_ONCE = 100  # of each subscription
 TRIES = 3
+# The issuer cannot be asked for anything now, whatever pass it is about.
+CANNOT_BE_ASKED = (OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable)
 
 _log = logging.getLogger(__name__)
 
 
 def read_all(service: Service) -> int:
-    """Look into everything that waits; return how much of it is done."""
+    """Read everything that waits; return how much of it is done."""
     with service.store.read() as connection:
-        waiting = inbox.waiting(connection, AT_ONCE)
-    return sum(read(service, one) for one in waiting)
+        waiting = issuer_webhooks.waiting(connection, service.clock(), AT_ONCE)
+    return read_each(service, waiting)
 
 
-def read(service: Service, webhook_id: str) -> bool:
-    """Look into one webhook. False: it is looked into later, or was looked into already."""
+def read_each(service: Service, webhook_ids: Iterable[str]) -> int:
+    """Read these webhooks, whatever happens to any of them; return how many are done.
+
+    Where the issuer cannot be asked for one, it is not asked for the others that came by the same subscription.
+    """
+    silent: set[str] = set()
+    return each(service, Kind.WEBHOOK, webhook_ids, partial(_read, service, silent))
+
+
+def forget_old(service: Service) -> int:
+    """Delete what was read more than a week ago."""
+    with service.store.write() as connection:
+        before = service.clock() - timedelta(days=issuer_webhooks.KEPT_DAYS)
+        return issuer_webhooks.forget_before(connection, before)
+
+
+def _read(service: Service, silent: set[str], webhook_id: str) -> bool:
+    """Read one webhook. False: it is read later, or was read already."""
     with service.store.read() as connection:
-        hint = inbox.get(connection, webhook_id)
-        sink = None if hint is None else inbox.get_sink(connection, hint.sink_id)
-    if hint is None:
+        came = issuer_webhooks.get(connection, webhook_id)
+        by = None if came is None else issuer_webhooks.get_subscription(connection, came.subscription_id)
+    if came is None or came.subscription_id in silent:
         return False
     try:
-        note = "its subscription is gone" if sink is None else _look_into(service, sink, hint)
-    except PassrailError as reason:
-        _log.info("a webhook is looked into later", extra={"webhook": webhook_id, "why": reason.code})
+        note = "its subscription is gone" if by is None else _look_into(service, by, came)
+    except CANNOT_BE_ASKED as reason:
+        silent.add(came.subscription_id)
+        _log.info("a webhook is read later", extra={"webhook": webhook_id, "why": reason.code})
         return False
     if note is None:
         return False
     with service.store.write() as connection:
-        inbox.close(connection, webhook_id, note, service.clock())
+        issuer_webhooks.close(connection, webhook_id, note, service.clock())
     return True
 
 
-def forget_old(service: Service) -> int:
-    """Delete what was looked into more than a week ago."""
-    with service.store.write() as connection:
-        return inbox.forget_before(connection, service.clock() - timedelta(days=inbox.KEPT_DAYS))
-
-
-def _look_into(service: Service, sink: Sink, hint: Hint) -> str | None:
-    """Return what came of it; None: it is to be looked into later."""
+def _look_into(service: Service, by: Subscription, came: WebhookNotification) -> str | None:
+    """Return what came of it; None: it is to be read later."""
     with service.store.read() as connection:
-        program = programs.get(connection, sink.account_id, sink.mode, sink.program_id)
+        program = programs.get(connection, by.account_id, by.mode, by.program_id)
     if program is None:
         return "its program is gone"
-    told = service.remote_kinds[program.issuer].notification(hint.body)
+    told = service.remote_kinds[program.issuer].notification(came.body)
     if told is None:
         return "not understood"
     for _ in range(TRIES):
         with service.store.read() as connection:
-            known = passes.get_by_upstream_id(connection, sink.program_id, told.upstream_id)
+            known = passes.get_by_upstream_id(connection, by.program_id, told.upstream_id)
         if known is not None and known.deleted_at is not None:
             return "revoked for good before"
         fresh = _ask(service, program, known, told.upstream_id)
@@ -78,7 +95,7 @@ def _look_into(service: Service, sink: Sink, hint: Hint) -> str | None:
             return "the issuer does not have it"
         written = _write(service, program, known, fresh)
         if written is not None:
-            return "looked into" if written else None
+            return "read" if written else None
     return None
 
 
@@ -107,7 +124,7 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass |
             if not is_new:
                 return None
             plain = describe(made, program, now=made.updated_at, public_url=service.public_url)
-            data = to_json({**plain, "created": True, "changed": []})
+            data = to_json({**plain, "created": True, "changed": [], "notes": []})
             outbox.record(connection, PASS_CREATED, made, None, data, made.updated_at)
             return True
         if operations.is_open_on(connection, known.id):

@@ -21,8 +21,8 @@ def show(token: str) -> Response:
     if found is None:
         return not_found_page()
     shown, program = found
-    if (elsewhere := upstream_url(shown, program)) is not None:
-        return keep_private(cast(Response, redirect(elsewhere)))
+    if (at_issuer := upstream_url(shown, program)) is not None:
+        return keep_private(cast(Response, redirect(at_issuer)))
     card = make_card(shown, program, current_service().clock())
     colors = readable_colors(program.colors)
     # The colours are in the stylesheet's address, so that it may be kept and still follows a change of them.

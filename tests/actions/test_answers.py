@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
 from app.actions import ACTIONS
-from app.operations.action import Action
 from app.answer import PassAnswer, example
-from tests.actions.checks import done
-from tests.world import COUPON, MEMBERSHIP, World
+from app.model import Mode, Ticket
+from app.operations.action import Action
+from app.store import passes
+from tests.actions.checks import done, with_event
+from tests.world import COUPON, MEMBERSHIP, TICKET, World
 
 BY_NAME = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 MORE: dict[str, dict[str, Any]] = {
@@ -65,6 +68,11 @@ def test_values_have_the_types_described(shared_world: World, action: Action) ->
 
 
 @BY_NAME
+def test_an_action_that_did_what_was_asked_has_no_notes(shared_world: World, action: Action) -> None:
+    assert run(shared_world, action, **full())["notes"] == []
+
+
+@BY_NAME
 def test_the_examples_are_right(action: Action) -> None:
     assert action.input.validate(action.example_input) == {}
     assert action.answer.validate(example(action.example_details)) == {}
@@ -75,6 +83,40 @@ def test_a_pass_that_is_looked_up_has_the_same_fields(world: World) -> None:
     shown = world.get(f"/v1/passes/{made['id']}").get_json()
     assert set(shown) == set(PassAnswer().dump_fields)
     assert world.get("/v1/passes").get_json()["data"] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("program_id", "facts", "told"),
+    [
+        (MEMBERSHIP, {"tier_points": 250}, {"tier_points": 250}),
+        (
+            TICKET,
+            {"ticket": Ticket("order-77", "Row 4, seat 12", "Rosewater Night", "2026-12-31T19:00:00Z")},
+            {
+                "order_number": "order-77",
+                "seat": "Row 4, seat 12",
+                "event_name": "Rosewater Night",
+                "event_starts_at": "2026-12-31T19:00:00Z",
+            },
+        ),
+    ],
+    ids=["membership", "ticket"],
+)
+def test_what_only_a_remote_issuer_tells_is_null_until_it_is_known_and_then_in_every_answer(
+    world: World, program_id: str, facts: dict[str, Any], told: dict[str, Any]
+) -> None:
+    made = world.make_pass(program_id)
+    assert {made[name] for name in told} == {None}
+    with world.service.store.write() as connection:
+        found = passes.get(connection, world.account.id, Mode.TEST, made["id"])
+        assert found is not None
+        passes.save(connection, found[0], replace(found[0], **facts))
+    answer, event = with_event(world, "pass.updated", "update-pass", {"pass_id": made["id"], "first_name": "Ada"})
+    shown = world.get(f"/v1/passes/{made['id']}").get_json()
+    (listed,) = world.get("/v1/passes").get_json()["data"]
+    for one in (answer, event, shown, listed):
+        assert told.items() <= one.items()
+    assert PassAnswer().validate(shown) == {}
 
 
 def test_an_answer_names_its_operation_which_tells_the_same(world: World) -> None:

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from app.operations.action import Case
 from app.actions.update_points import ACTION
 from app.answer import number
 from app.api.blueprint import read_json
 from app.demo import demo_programs
 from app.errors import InsufficientPoints, PassrailError
-from app.issuers.builtin import BuiltinIssuer
-from app.model import POINTS_MAX, Mode, Pass
+from app.model import BUILTIN, POINTS_MAX, Mode, Pass
+from app.operations.lookup import Case
 from app.schema import Number
 from app.store.values import from_hundredths, to_hundredths
 from tests.actions.checks import done, refused, wrong_fields
@@ -36,7 +35,7 @@ def decided(before: str, request: str) -> Decimal:
         id="pass_1",
         account_id="acct_1",
         mode=Mode.TEST,
-        issuer=BuiltinIssuer.name,
+        issuer=BUILTIN,
         program_id=PROGRAM.id,
         tier_id=PROGRAM.tiers[0].id,
         link_token="token",
@@ -44,9 +43,11 @@ def decided(before: str, request: str) -> Decimal:
         updated_at=NOW,
         points=Decimal(before),
     )
-    after = ACTION.decide(Case(data, PROGRAM, member, NOW)).after.points
-    assert after is not None
-    return after
+    after = member
+    for effect in ACTION.decide(Case(data, PROGRAM, member, NOW)).effects:
+        after = effect.on(after, NOW)
+    assert after.points is not None
+    return after.points
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.actions import operation
+from app.operations.purge import purge
 from tests.world import MEMBERSHIP, World
 
 ADD = {"program_id": MEMBERSHIP, "external_id": "customer-501", "change": "add", "points": 25}
@@ -101,10 +101,10 @@ def test_stored_answers_are_kept_seven_days_and_then_forgotten(any_world: World)
     any_world.make_pass(external_id="customer-501")
     first = any_world.act("update-points", ADD, idempotency_key="invoice-1").get_json()
     any_world.clock.advance(days=6, hours=23)
-    assert operation.purge(any_world.service) == 0
+    assert purge(any_world.service) == 0
     assert "Idempotent-Replayed" in any_world.act("update-points", ADD, idempotency_key="invoice-1").headers
     any_world.clock.advance(hours=2)
-    assert operation.purge(any_world.service) > 0
+    assert purge(any_world.service) > 0
     kept = any_world.get(f"/v1/operations/{first['operation_id']}").get_json()
     assert (kept["status"], kept["answer"], kept["unique_event_id"]) == ("succeeded", None, None)
     again = any_world.act("update-points", ADD, idempotency_key="invoice-1")

@@ -32,11 +32,12 @@ def test_reference_and_amount_are_null_when_not_given(world: World) -> None:
 
 def test_a_second_redemption_is_refused_and_says_when_the_first_was(world: World) -> None:
     made = world.make_pass(COUPON)
+    world.clock.advance(minutes=1)
     done(world, "redeem-pass", {"pass_id": made["id"], "reference": "receipt-77"})
     world.clock.advance(days=1)
     problem = refused(world, "redeem-pass", {"pass_id": made["id"]}, 409, "already-redeemed")
-    assert problem["redeemed_at"] == "2026-11-20T09:30:00.000Z"
-    assert "2026-11-20T09:30:00.000Z" in problem["detail"]
+    assert problem["redeemed_at"] == "2026-11-20T09:31:00.000Z"
+    assert "2026-11-20T09:31:00.000Z" in problem["detail"]
     assert problem["retryable"] is False
 
 

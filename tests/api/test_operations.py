@@ -26,6 +26,10 @@ def test_a_success_keeps_its_answer(any_world: World) -> None:
         "pass_id": answer["id"],
         "answer": answer,
         "problem": None,
+        "effects": [],
+        "next_look_at": None,
+        "is_parked": False,
+        "resolution": None,
         "created_at": "2026-11-20T09:30:00.000Z",
         "finished_at": "2026-11-20T09:30:00.000Z",
     }

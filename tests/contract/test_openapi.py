@@ -13,11 +13,11 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.actions import ACTIONS
-from app.operations.action import Action
 from app.answer import PassAnswer, describe
 from app.api.actions import BATCH_MAX
 from app.errors import catalogue
 from app.model import Mode
+from app.operations.action import Action
 from app.store import passes
 from tests.contract import document
 from tests.contract.calls import FULL, Call, action_input, call_of, new_pass

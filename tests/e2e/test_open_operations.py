@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app.actions import request
+from app.effects import Effect
 from app.errors import OutcomeUnknown, UpstreamUnavailable
-from app.model import Change
+from app.issuers.protocol import Done, NotDone, Outcome, Settled, Step, Unclear
+from app.operations import runner, steps
 from app.store import passes
 from app.store.tables import operations
 from tests.processes import wait_until
@@ -27,22 +28,28 @@ NEW = {"program_id": MEMBERSHIP, "external_id": "customer-502"}
 
 @dataclass
 class FakeIssuer:
-    """An issuer elsewhere that does as it is told, and remembers what it was asked."""
+    """A remote issuer that does as it is told, and remembers the IDs that it was given with each effect."""
 
-    name = "builtin"
-    is_local = False
     applied: list[str] = field(default_factory=list)
-    reconciled: list[str] = field(default_factory=list)
-    on_apply: Callable[[], None] = lambda: None
-    on_reconcile: Callable[[], bool] = lambda: True
+    looked_into: list[str] = field(default_factory=list)
+    on_apply: Callable[[], Outcome | None] = lambda: None
+    on_look: Callable[[], Settled | None] = lambda: None
 
-    def apply(self, change: Change, operation_id: str) -> None:
-        self.applied.append(operation_id)
-        self.on_apply()
+    def _apply(self, effect: Effect, step: Step) -> Outcome:
+        self.applied.append(step.id)
+        return self.on_apply() or done(effect, step)
 
-    def reconcile(self, change: Change, operation_id: str) -> bool:
-        self.reconciled.append(operation_id)
-        return self.on_reconcile()
+    issue = update_holder = add_points = set_points = change_tier = _apply
+    redeem = revoke = reinstate = set_expiry = _apply
+
+    def settled(self, effect: Effect, step: Step) -> Settled:
+        self.looked_into.append(step.id)
+        return self.on_look() or done(effect, step)
+
+
+def done(effect: Effect, step: Step) -> Done:
+    """Return the effect as one that is true."""
+    return Done(step.subject, effect.on(step.subject, step.now))
 
 
 class Gate:
@@ -65,7 +72,8 @@ def issuer(any_world: World, monkeypatch: pytest.MonkeyPatch) -> FakeIssuer:
     """All passes live at this one, from the first pass of the test on."""
     any_world.make_pass(external_id="customer-501")
     fake = FakeIssuer()
-    monkeypatch.setattr(request, "issuer_for", lambda mode, external_id: fake)
+    monkeypatch.setattr(runner, "issuer_of", lambda *_: "fake")
+    monkeypatch.setattr(steps, "simulated_issuer", lambda *_: fake)
     return fake
 
 
@@ -82,7 +90,7 @@ def send(world: World, body: dict[str, object] = ADD, action: str = "update-poin
     return world.app.test_client().post(f"/v1/actions/{action}", json=body, headers=headers)
 
 
-def crash() -> None:
+def crash() -> Outcome:
     """End as nobody expected: the operation stays as it was, like after a crash of the process."""
     raise RuntimeError("crash")
 
@@ -121,7 +129,7 @@ def test_while_the_first_request_runs_a_repeat_is_told_to_wait(
     assert done.status_code == again.status_code == 200
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.get_data() == done.get_data()
-    assert (len(issuer.applied), issuer.reconciled) == (1, [])
+    assert (len(issuer.applied), issuer.looked_into) == (1, [])
     assert points_and_events(any_world) == (25, 1)
 
 
@@ -143,7 +151,7 @@ def test_after_a_crash_the_key_waits_for_the_lease(any_world: World, issuer: Fak
     assert send(any_world).status_code == 500
     any_world.clock.advance(seconds=59)
     assert is_in_progress(send(any_world))
-    assert (len(issuer.applied), issuer.reconciled) == (1, [])
+    assert (len(issuer.applied), issuer.looked_into) == (1, [])
 
 
 def test_after_a_crash_an_effect_that_is_there_is_not_done_again(any_world: World, issuer: FakeIssuer) -> None:
@@ -152,7 +160,7 @@ def test_after_a_crash_an_effect_that_is_there_is_not_done_again(any_world: Worl
     any_world.clock.advance(seconds=61)
     answer = send(any_world)
     assert (answer.status_code, answer.get_json()["points"]) == (200, 25)
-    assert issuer.reconciled == issuer.applied
+    assert issuer.looked_into == issuer.applied
     assert len(issuer.applied) == 1
     assert points_and_events(any_world) == (25, 1)
     assert send(any_world).get_data() == answer.get_data()
@@ -161,13 +169,13 @@ def test_after_a_crash_an_effect_that_is_there_is_not_done_again(any_world: Worl
 def test_after_a_crash_an_effect_that_is_not_there_is_done(any_world: World, issuer: FakeIssuer) -> None:
     issuer.on_apply = crash
     send(any_world)
-    issuer.on_apply, issuer.on_reconcile = lambda: None, lambda: False
+    issuer.on_apply, issuer.on_look = lambda: None, NotDone
     any_world.clock.advance(seconds=61)
     answer = send(any_world)
     assert (answer.status_code, answer.get_json()["points"]) == (200, 25)
-    assert len(issuer.reconciled) == 1
-    # The same operation ID: whatever the issuer keeps of the first try can be found by it.
-    assert issuer.applied == [issuer.reconciled[0]] * 2
+    assert len(issuer.looked_into) == 1
+    # The same ID: whatever the issuer keeps of the first try can be found by it.
+    assert issuer.applied == [issuer.looked_into[0]] * 2
     assert points_and_events(any_world) == (25, 1)
 
 
@@ -175,32 +183,23 @@ def test_after_a_crash_an_effect_that_is_not_there_is_done(any_world: World, iss
 def test_an_outcome_that_stays_unclear_is_asked_for_again_and_not_tried_again(
     any_world: World, issuer: FakeIssuer, unclear: type[OutcomeUnknown | UpstreamUnavailable]
 ) -> None:
-    def refuse() -> bool:
-        raise unclear("Not now.")
-
-    def time_out() -> None:
-        raise OutcomeUnknown("Too late.")
-
-    issuer.on_apply, issuer.on_reconcile = time_out, refuse
+    issuer.on_apply = lambda: Unclear(OutcomeUnknown("Too late."))
+    issuer.on_look = lambda: Unclear(unclear("Not now."))
     assert send(any_world).get_json()["code"] == "outcome-unknown"
     # "Not reachable" would say that nothing was changed and the key is free, which nobody knows.
     assert send(any_world).get_json()["code"] == "outcome-unknown"
     assert statuses(any_world, "update-points") == ["unknown"]
-    issuer.on_reconcile = lambda: True
+    issuer.on_look = lambda: None
     assert send(any_world).status_code == 200
     assert len(issuer.applied) == 1
-    assert len(issuer.reconciled) == 2
+    assert len(issuer.looked_into) == 3
     assert points_and_events(any_world) == (25, 1)
 
 
 def test_of_many_repeats_one_asks_the_issuer(any_world: World, issuer: FakeIssuer, pool: ThreadPoolExecutor) -> None:
     gate = Gate()
 
-    def find() -> bool:
-        gate.wait()
-        return True
-
-    issuer.on_apply, issuer.on_reconcile = crash, find
+    issuer.on_apply, issuer.on_look = crash, gate.wait
     send(any_world)
     any_world.clock.advance(seconds=61)
     first = pool.submit(send, any_world)
@@ -208,7 +207,7 @@ def test_of_many_repeats_one_asks_the_issuer(any_world: World, issuer: FakeIssue
     assert all(is_in_progress(send(any_world)) for _ in range(5))
     gate.open()
     assert first.result(PATIENCE_SECONDS).status_code == 200
-    assert len(issuer.reconciled) == 1
+    assert len(issuer.looked_into) == 1
 
 
 def test_whoever_comes_back_after_the_lease_does_not_count_twice(
@@ -233,9 +232,9 @@ def test_a_late_failure_does_not_undo_what_another_request_finished(
 ) -> None:
     gate = Gate()
 
-    def fail_late() -> None:
+    def fail_late() -> Outcome:
         gate.wait()
-        raise OutcomeUnknown("Too late.")
+        return Unclear(OutcomeUnknown("Too late."))
 
     issuer.on_apply = fail_late
     late = pool.submit(send, any_world)
@@ -251,7 +250,7 @@ def test_a_late_failure_does_not_undo_what_another_request_finished(
 
 
 @pytest.mark.parametrize("keys", [("1", "2"), (None, None)], ids=["two keys", "no keys"])
-def test_two_requests_that_create_the_same_pass_elsewhere_both_get_it(
+def test_two_requests_that_create_the_same_pass_at_an_issuer_both_get_it(
     any_world: World,
     issuer: FakeIssuer,
     pool: ThreadPoolExecutor,

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from app.operations.purge import purge
 from app.clock import system_clock
+from app.operations.purge import purge
 from app.store.tables import operations
 from app.store.values import to_milliseconds
 from tests.e2e.kills import KILLS, TALLY, Count, new_names

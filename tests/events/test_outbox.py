@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.actions import ACTIONS, operation
+from app.actions import ACTIONS
 from app.events import outbox
 from app.events.types import DESCRIPTIONS
 from app.model import Mode
+from app.operations.purge import purge
 from tests.actions.checks import done, stored
 from tests.world import COUPON, MEMBERSHIP, World
 
@@ -48,9 +49,9 @@ def test_an_event_and_its_change_are_there_together_or_not_at_all(
         raise RuntimeError("the power went out")
 
     body = {"pass_id": made["id"], "change": "add", "points": 1}
-    for place in ("recording.outbox.record", "recording.passes.save", "operation.operations.add"):
+    for place in ("record.outbox.record", "record.passes.save", "runner.operations.add"):
         with monkeypatch.context() as patched:
-            patched.setattr(f"app.actions.{place}", broken)
+            patched.setattr(f"app.operations.{place}", broken)
             assert any_world.act("update-points", body, idempotency_key="invoice-1").status_code == 500
         assert stored(any_world) == before
     assert done(any_world, "update-points", body, idempotency_key="invoice-1")["points"] == 6
@@ -66,7 +67,7 @@ def test_a_repeated_answer_writes_no_second_event(world: World) -> None:
 def test_events_outlive_the_stored_answers(world: World) -> None:
     made = world.make_pass()
     world.clock.advance(days=30)
-    assert operation.purge(world.service) == 1
+    assert purge(world.service) == 1
     assert [event["data"]["id"] for event in world.events()] == [made["id"]]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.make.iml import forms, interface
 from tests.make.iml.evaluation import EXPRESSION, ROOTS, SPREAD
-from tests.make.iml.forms import CHECKS
 from tests.make.iml.functions import FUNCTIONS
 from tests.make.iml.parser import Call, Literal, Node, Operation, parse
 from tests.make.iml.parser import Path as Variable
@@ -156,7 +156,7 @@ def test_the_app_is_whole(project: Project) -> None:
 
 def test_every_type_of_parameter_is_one_the_runner_knows(project: Project) -> None:
     kinds = {text for one in every(project) for text in _types(one.code)}
-    assert kinds <= set(CHECKS)
+    assert kinds <= {*forms.CHECKS, *interface.CHECKS}
 
 
 def _types(value: Any) -> Iterator[str]:

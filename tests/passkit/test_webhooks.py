@@ -202,7 +202,7 @@ def test_junk_is_kept_apart_and_breaks_nothing(joined: Joined) -> None:
         assert joined.world.client.open(path, method=method, data=body).status_code == 204
     webhooks.read_all(joined.world.service)
     with joined.world.service.store.read() as connection:
-        assert kept.waiting(connection, 100) == []
+        assert kept.waiting(connection, joined.world.clock(), 100) == []
     assert joined.world.events() == []
 
 

@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 
 from app.accounts.accounts import find_account
-from app.sync.expiry import tell_expired
 from app.answer import describe
 from app.demo import ACCOUNT
 from app.events import outbox
@@ -21,6 +20,7 @@ from app.service import Service, make_service
 from app.settings import load_settings
 from app.store import passes
 from app.store.values import to_json
+from app.sync.expiry import tell_expired
 
 
 def move(service: Service, pass_id: str) -> None:

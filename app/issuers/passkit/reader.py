@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,11 +76,15 @@ class PassKitReader:
                 return None
             return new_pass(record, program, self.now) if record.program_id == program.upstream_id else None
 
-    def passes(self, program: Program, offset: int, limit: int) -> Sequence[Pass]:
+    def passes(self, program: Program, offset: int, limit: int, known: Callable[[str], Pass | None]) -> Sequence[Pass]:
         """Return a page of the program's passes, those made first first."""
         with _in_our_words():
             found = routes_of(program).page(self.transport, _id_of(program), offset, limit)
-        return [new_pass(record, program, self.now) for record in found]
+        records = [(record, known(record.id)) for record in found]
+        return [
+            new_pass(record, program, self.now) if one is None else take_over(one, record, program, self.now)
+            for record, one in records
+        ]
 
     def subscribe(self, program: Program, url: str) -> str:
         """Have webhooks of the program sent to the address."""

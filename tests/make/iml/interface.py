@@ -23,6 +23,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "url": lambda value: isinstance(value, str) and value.startswith("http"),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "boolean": lambda value: isinstance(value, bool),
     "date": _is_date,
     "array": lambda value: isinstance(value, list),

@@ -1,0 +1,96 @@
+"""`passrail account`, `passrail key`: the tenants and what they sign in with."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from app.accounts import accounts, keys
+from app.cli.common import MODE, open_service
+from app.clock import to_text as time_text
+from app.model import Mode
+
+
+@click.group()
+def account() -> None:
+    """Accounts: the tenants."""
+
+
+@account.command("create")
+@click.argument("name")
+def create_account(name: str) -> None:
+    """Make an account."""
+    service = open_service()
+    with service.store.write() as connection:
+        made = accounts.create_account(connection, name, service.clock())
+    click.echo(f"Made account {made.name} ({made.id}). Next: passrail key create --account {made.name} --mode test")
+
+
+@account.command("list")
+def list_accounts() -> None:
+    """List all accounts."""
+    with open_service().store.read() as connection:
+        for one in accounts.list_accounts(connection):
+            country = f"  {one.default_country}" if one.default_country else ""
+            click.echo(f"{one.id}  {time_text(one.created_at)}  {one.name}{country}")
+
+
+@account.command("set")
+@click.argument("name")
+@click.option("--country", help="Country of phone numbers without a country code, as two letters: GB. Empty: none.")
+@click.option("--no-country", is_flag=True, help="Phone numbers need their country code again.")
+def set_account(name: str, country: str | None, no_country: bool) -> None:
+    """Change an account."""
+    if no_country == (country is not None):
+        raise click.UsageError("Give either --country or --no-country.")
+    service = open_service()
+    with service.store.write() as connection:
+        owner = accounts.find_account(connection, name)
+        accounts.set_default_country(connection, owner.id, country or None)
+    click.echo(f"Changed {name}.")
+
+
+@click.group()
+def key() -> None:
+    """API keys of an account."""
+
+
+@key.command("create")
+@click.option("--account", "account_name", required=True, help="Name of the account.")
+@click.option("--mode", type=MODE, required=True, help="World of data the key belongs to.")
+@click.option(
+    "--scope", "scopes", type=click.Choice(keys.SCOPES), multiple=True, help="What it may do. Default: everything."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def create_key(account_name: str, mode: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make an API key. It is shown once."""
+    service = open_service()
+    with service.store.write() as connection:
+        owner = accounts.find_account(connection, account_name)
+        made, secret = keys.create_key(connection, owner, Mode(mode), scopes or keys.SCOPES, service.clock())
+    if as_json:
+        shown = {"id": made.id, "key": secret, "account": owner.name, "mode": mode, "scopes": made.scopes}
+        click.echo(json.dumps(shown))
+    else:
+        click.echo(f"{secret}\nThis is key {made.id}. It is shown only now; keep it safe.")
+
+
+@key.command("list")
+@click.option("--account", "account_name", required=True, help="Name of the account.")
+def list_keys(account_name: str) -> None:
+    """List an account's API keys, without their secret part."""
+    with open_service().store.read() as connection:
+        for one in keys.list_keys(connection, accounts.find_account(connection, account_name)):
+            state = f"revoked {time_text(one.revoked_at)}" if one.revoked_at else "valid"
+            click.echo(f"{one.id}  {one.hint}  {','.join(one.scopes)}  {time_text(one.created_at)}  {state}")
+
+
+@key.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """Make an API key useless. Servers notice within a second."""
+    service = open_service()
+    with service.store.write() as connection:
+        keys.revoke_key(connection, key_id, service.clock())
+    click.echo(f"Revoked {key_id}.")
