@@ -148,7 +148,7 @@ def test_a_card_is_deleted_where_the_connection_says_so(deleting: Account, kind:
     made = deleting.make(kind, external_id="c-1", tier_id=ENDING[kind])
     deleting.fake.switches.voided_coupons_stay = False
     outcome = done(revoke(deleting, made))
-    assert [route.partition(" ")[0] for route in deleting.routes()] == ["DELETE"]
+    assert [route.partition(" ")[0] for route in deleting.routes()] == ["DELETE", "GET", "GET"]
     assert (outcome.after.upstream_id, outcome.after.revoked_at) == (None, deleting.clock())
     assert outcome.after.deleted_at is None
     assert "deleted at PassKit" in outcome.notes[0]
@@ -190,10 +190,24 @@ def test_what_was_not_made_anew_is_not_done(deleting: Account) -> None:
     assert isinstance(deleting.settle(Reinstate(expires_at=None), revoked, is_answered=True), NotDone)
 
 
-def test_a_voided_coupon_that_keeps_its_id_is_not_made_anew(deleting: Account) -> None:
-    made = deleting.make(Kind.COUPON, external_id="c-1")
+@pytest.mark.parametrize("tier_id", [seed.OFFER_FIXED, seed.OFFER_VARIABLE])
+def test_a_voided_coupon_that_can_still_be_read_is_not_brought_back(deleting: Account, tier_id: str) -> None:
+    made = deleting.make(Kind.COUPON, external_id="c-1", tier_id=tier_id)
     revoked = done(revoke(deleting, made)).after
+    assert revoked.upstream_id == made.upstream_id
+    refused(deleting.do(Reinstate(expires_at=None), revoked))
+
+
+def test_an_id_that_passkit_keeps_is_not_made_anew(deleting: Account) -> None:
+    made = deleting.make(Kind.COUPON, external_id="c-1")
+    revoked = replace(done(revoke(deleting, made)).after, upstream_id=None)
     refused(deleting.do(Reinstate(expires_at=None), revoked), "keeps the external ID")
+
+
+def test_a_record_that_passkit_says_it_has_deleted_and_still_has_is_not_called_deleted(deleting: Account) -> None:
+    made = deleting.make()
+    deleting.fake.fail("status", "DELETE /members/member", status=200, body="{}")
+    assert unclear(revoke(deleting, made), "still has it").is_answered
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import threading
 import responses
 
 from app.issuers.passkit.failures import Answered, NotSent, Unavailable
-from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 from tests.issuers.passkit.conftest import ACTION_SECONDS, API, Bench
 from tests.issuers.passkit.test_transport import OK, SAID, THING, failing, new_id, prepare, send
@@ -17,10 +16,10 @@ Mock = responses.RequestsMock
 
 def test_one_action_has_one_deadline_for_all_its_calls(bench: Bench, http: Mock) -> None:
     transport = bench.transport()
-    prepare(http, OK, (503, SAID))
-    send(transport)
+    prepare(http, OK, (503, SAID), is_read=True)
+    send(transport, is_read=True)
     bench.passed += ACTION_SECONDS - 1.1
-    failure = failing(transport)
+    failure = failing(transport, is_read=True)
     assert (type(failure), failure.tries) == (Unavailable, 1)
     bench.passed += 2
     spent = failing(transport)
@@ -59,7 +58,7 @@ def test_at_most_five_requests_of_an_account_are_under_way(bench: Bench, http: M
         thread.start()
     assert five.wait(10)
     other = bench.transport(connection="conn_2")
-    assert other.send(Effect.NONE, "PUT", "/other", new_id, {}) == "x"
+    assert other.write("PUT", "/other", new_id, {}) == "x"
     go.set()
     for thread in threads:
         thread.join()

@@ -182,12 +182,21 @@ def test_all_passes_are_listed_page_by_page_the_first_made_first(account: Accoun
         account.fake.advance(seconds=1)
         made.append(account.make(kind, external_id=f"c-{number}", holder={"first_name": f"Ada {number}"}))
     program = account.programs[kind]
-    pages = [account.issuer.passes(program, offset, 3) for offset in (0, 3, 6, 9)]
+    pages = [account.issuer.passes(program, offset, 3, lambda _: None) for offset in (0, 3, 6, 9)]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     found = [one for page in pages for one in page]
     assert [one.upstream_id for one in found] == [one.upstream_id for one in made]
     assert [(one.external_id, one.first_name) for one in found] == [(f"c-{n}", f"Ada {n}") for n in range(7)]
     assert {one.tier_id for one in found} == {program.tiers[0].id}
+
+
+def test_passes_on_record_are_listed_as_they_are_read(account: Account) -> None:
+    ours, other = account.make(external_id="c-1"), account.make(external_id="c-2")
+    account.record(ours)["points"] = 7.0
+    known = {ours.upstream_id: ours}
+    found = account.issuer.passes(account.programs[Kind.MEMBERSHIP], 0, 9, known.get)
+    assert [one.id == ours.id for one in found] == [True, False]
+    assert (found[0].points, found[1].upstream_id) == (Decimal(7), other.upstream_id)
 
 
 # --- subscriptions ---
