@@ -18,8 +18,9 @@ from app.issuers.passkit.credentials import REGIONS, Credentials
 from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import Lane, Pool, Transport
 from app.issuers.passkit.wire import Wire
-from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear, perform
+from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program
+from app.operations.steps import perform
 from app.settings import Settings
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
