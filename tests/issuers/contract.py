@@ -7,6 +7,7 @@ A kind is held against it by a subclass of `RemoteIssuerContract` in its own fol
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -171,27 +172,24 @@ def issue_from(program: Program, external_id: str | None, **values: Any) -> Issu
     )
 
 
-def effects_on_a_membership(place: Place) -> list[Effect]:
-    """Return one effect of each kind that a membership can have after it was issued."""
-    return [
-        UpdateHolder(holder={"first_name": "Grace"}, fields={place.custom_field: "blue"}),
-        AddPoints(points=Decimal(5)),
-        AddPoints(points=Decimal(-3), floor=Decimal(0)),
-        SetPoints(points=Decimal(70)),
-        ChangeTier(tier_id=place.program(Kind.MEMBERSHIP).tiers[1].id),
-        SetExpiry(expires_at=IN_A_YEAR),
-        Revoke(at=place.clock()),
-        Revoke(at=place.clock(), permanent=True),
-    ]
+# What can be done to a membership after it was issued.
+EFFECTS: Mapping[str, Callable[[Place], Effect]] = {
+    "update_holder": lambda place: UpdateHolder(holder={"first_name": "Grace"}, fields={place.custom_field: "blue"}),
+    "add_points": lambda place: AddPoints(points=Decimal(5)),
+    "subtract_points": lambda place: AddPoints(points=Decimal(-3), floor=Decimal(0)),
+    "set_points": lambda place: SetPoints(points=Decimal(70)),
+    "change_tier": lambda place: ChangeTier(tier_id=place.program(Kind.MEMBERSHIP).tiers[1].id),
+    "set_expiry": lambda place: SetExpiry(expires_at=IN_A_YEAR),
+    "revoke": lambda place: Revoke(at=place.clock()),
+    "revoke_for_good": lambda place: Revoke(at=place.clock(), permanent=True),
+}
+every_effect = pytest.mark.parametrize("name", EFFECTS)
 
 
 def same(one: Pass | None, other: Pass) -> bool:
     """Tell whether two passes are alike, but for when they were written and what an issuer tells when it is asked."""
     assert one is not None
     return replace(one, updated_at=other.updated_at, tier_points=other.tier_points, ticket=other.ticket) == other
-
-
-EFFECTS = range(8)
 
 
 class RemoteIssuerContract:
@@ -274,9 +272,9 @@ class RemoteIssuerContract:
         assert outcome.found.first_name == "Ada"
         assert self._all(place, program) == {made.upstream_id}
 
-    @pytest.mark.parametrize("number", EFFECTS)
-    def test_an_effect_that_is_done_is_seen_and_told(self, place: Place, number: int) -> None:
-        effect = effects_on_a_membership(place)[number]
+    @every_effect
+    def test_an_effect_that_is_done_is_seen_and_told(self, place: Place, name: str) -> None:
+        effect = EFFECTS[name](place)
         program, subject = place.issue(points=Decimal(10))
         place.clock.advance(seconds=1)
         outcome = place.do(effect, place.step(program, subject))
@@ -345,9 +343,9 @@ class RemoteIssuerContract:
 
     # --- finding out what became of an effect ---
 
-    @pytest.mark.parametrize("number", EFFECTS)
-    def test_a_lost_answer_is_found_out(self, place: Place, number: int) -> None:
-        effect = effects_on_a_membership(place)[number]
+    @every_effect
+    def test_a_lost_answer_is_found_out(self, place: Place, name: str) -> None:
+        effect = EFFECTS[name](place)
         program, subject = place.issue(points=Decimal(10))
         place.clock.advance(seconds=1)
         step = place.step(program, subject)
@@ -357,9 +355,9 @@ class RemoteIssuerContract:
             outcome = self._settled(place, effect, step)
         self._check_done(place, program, subject, effect, outcome)
 
-    @pytest.mark.parametrize("number", EFFECTS)
-    def test_a_lost_request_is_found_out(self, place: Place, number: int) -> None:
-        effect = effects_on_a_membership(place)[number]
+    @every_effect
+    def test_a_lost_request_is_found_out(self, place: Place, name: str) -> None:
+        effect = EFFECTS[name](place)
         program, subject = place.issue(points=Decimal(10))
         place.clock.advance(seconds=1)
         step = place.step(program, subject)
@@ -403,9 +401,9 @@ class RemoteIssuerContract:
 
     # --- what is gone ---
 
-    @pytest.mark.parametrize("number", EFFECTS)
-    def test_a_record_that_is_gone_is_told_as_gone(self, place: Place, number: int) -> None:
-        effect = effects_on_a_membership(place)[number]
+    @every_effect
+    def test_a_record_that_is_gone_is_told_as_gone(self, place: Place, name: str) -> None:
+        effect = EFFECTS[name](place)
         program, subject = place.issue(points=Decimal(10))
         assert subject.upstream_id is not None
         place.delete(subject.upstream_id)
