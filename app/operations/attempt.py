@@ -13,8 +13,9 @@ from app.model import Pass, Program
 from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
 from app.operations.record import Answer, Request, in_progress
 from app.service import Service
-from app.store import operations, passes, programs
+from app.store import operations, passes, programs, troubles
 from app.store.operations import Operation, OperationStatus
+from app.store.troubles import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Attempt:
         plan: what is to be made true.
         subject: the pass as our record has it; the one that is to be made where there is none yet.
         tried_at: when the next effect was tried before; None: never.
+        is_answered: the issuer answered that try, so that it is not at work on it any more.
         is_unattended: nobody waits for the answer; the sweep does it.
     """
 
@@ -34,6 +36,7 @@ class Attempt:
     plan: Plan
     subject: Pass = field(repr=False)
     tried_at: datetime | None = None
+    is_answered: bool = False
     is_unattended: bool = False
 
     @property
@@ -88,7 +91,15 @@ def take_over(connection: Connection, service: Service, operation: Operation, no
         raise CannotGoOn(f"Operation {operation.id} is about a program that is not on record any more.")
     held = replace(operation, status=OperationStatus.RUNNING, lease_until=lease_until)
     subject = _subject(connection, operation, plan, program)
-    return Attempt(operation=held, program=program, plan=plan, subject=subject, tried_at=operation.tried_at)
+    return Attempt(
+        operation=held,
+        program=program,
+        plan=plan,
+        subject=subject,
+        tried_at=operation.tried_at,
+        # What was refused was answered.
+        is_answered=operation.status is OperationStatus.FAILED,
+    )
 
 
 def _subject(connection: Connection, operation: Operation, plan: Plan, program: Program) -> Pass:
@@ -109,6 +120,13 @@ def need_lease(connection: Connection, attempt: Attempt, now: datetime) -> None:
     """
     if not operations.lock_if_leased(connection, attempt.operation):
         raise in_progress(attempt.operation, now)
+
+
+def end(connection: Connection, attempt: Attempt, ended: Operation) -> None:
+    """Write an operation that is settled; if it was parked, it is not any more."""
+    operations.save(connection, attempt.operation, ended)
+    if attempt.operation.looks:
+        troubles.forget(connection, Kind.OPERATION, ended.id)
 
 
 def hold(connection: Connection, service: Service, attempt: Attempt) -> Attempt:

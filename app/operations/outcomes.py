@@ -18,7 +18,7 @@ from app.effects import Issue, Revoke, moment_after
 from app.errors import OutcomeUnknown, PassrailError, UpstreamRejected, catalogue
 from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
 from app.model import BUILTIN, Pass
-from app.operations.attempt import Attempt, hold, need_lease
+from app.operations.attempt import Attempt, end, hold, need_lease
 from app.operations.plan import Refusal, basis_of, issuer_id, name_of, to_request
 from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
 from app.refusals import exists_already
@@ -140,7 +140,7 @@ def _write(
     if not plan.is_complete or plan.refusal is not None:
         return hold(connection, service, replace(attempt, plan=plan, subject=written.subject))
     ended = succeeded(operation, written.plain, plan.details, plan.notes, now)
-    operations.save(connection, operation, ended)
+    end(connection, attempt, ended)
     return answer_of(ended)
 
 
@@ -167,7 +167,7 @@ def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | A
             return hold(connection, service, replace(attempt, plan=plan, subject=known))
         plain = describe(known, attempt.program, now=now, public_url=service.public_url)
         ended = succeeded(operation, plain, plan.details, plan.notes, now)
-        operations.save(connection, operation, ended)
+        end(connection, attempt, ended)
     return answer_of(ended)
 
 
@@ -210,8 +210,7 @@ def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> Passra
         ended = refused(operation, error, now, keeps_key=keeps_key)
         # A repeat with the key goes on from there; without one the plan still tells what was done.
         kept = to_request(plan) if keeps_key or done else None
-        ended = replace(ended, request=kept, tried_at=now if outcome.was_sent else None)
-        operations.save(connection, operation, ended)
+        end(connection, attempt, replace(ended, request=kept, tried_at=now if outcome.was_sent else None))
     if outcome.is_gone:
         mark_gone(service, attempt.program, attempt.subject)
     return error

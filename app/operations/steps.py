@@ -21,16 +21,16 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
-from app.errors import PassrailError, UpstreamUnavailable
-from app.issuers.protocol import Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear
+from app.errors import PassrailError, UpstreamRejected, UpstreamUnavailable
+from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear
 from app.issuers.simulated import simulated_issuer
-from app.model import BUILTIN
+from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt
 from app.operations.outcomes import end_undone, take
 from app.operations.plan import CannotGoOn
 from app.operations.record import Answer
 from app.service import Service
-from app.store import operations
+from app.store import operations, passes
 from app.store.operations import OperationStatus
 from app.sync import connections
 
@@ -97,10 +97,21 @@ def _try(service: Service, attempt: Attempt) -> Outcome:
     issuer, step = _issuer(service, attempt), _step(service, attempt)
     effect = attempt.plan.next
     outcome = perform(issuer, effect, step)
+    if isinstance(effect, Issue) and isinstance(outcome, Done) and _is_on_record(service, outcome.after):
+        outcome = Unclear(UpstreamRejected("The issuer answered about another pass."), is_answered=True)
     if isinstance(outcome, Unclear):
         outcome = _look_into(issuer, effect, step, outcome)
     _note(service, attempt, outcome)
     return outcome
+
+
+def _is_on_record(service: Service, made: Pass) -> bool:
+    """Tell whether what was told to be made now was there before: then it is another pass."""
+    if made.upstream_id is None:
+        return False
+    with service.store.read() as connection:
+        known = passes.get_by_upstream_id(connection, made.program_id, made.upstream_id)
+    return known is not None and known.external_id != made.external_id
 
 
 def _look_into(issuer: Issuer, effect: Effect, step: Step, unclear: Unclear) -> Outcome:
@@ -142,6 +153,7 @@ def _step(service: Service, attempt: Attempt) -> Step:
         basis=plan.basis,
         began_at=operation.created_at,
         tried_at=attempt.tried_at,
+        is_answered=attempt.is_answered,
         looks=operation.looks,
         now=service.clock(),
         default_country=_default_country(service, operation.account_id),

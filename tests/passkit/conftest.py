@@ -116,19 +116,26 @@ def joined(lonely: World, fake: FakePassKit) -> Joined:
     return made
 
 
-# Fault -> action -> what came of it first; filled by `test_fault_matrix.py`, printed at the end.
-MATRIX: dict[str, dict[str, str]] = {}
+# Fault -> write -> how its cells ended; filled by `test_cells.py`, printed at the end.
+CELLS: dict[str, dict[str, list[str]]] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the fault matrix, also when everything is well."""
-    if not MATRIX:
+    """Show what came of every fault in every write, also when everything is well."""
+    if not CELLS:
         return
-    actions = list(dict.fromkeys(action for row in MATRIX.values() for action in row))
-    terminalreporter.section("PassKit fault matrix: the first answer; the repeat then ended correctly")
-    terminalreporter.write_line(" " * 18 + "".join(f"  {action:>16}" for action in actions))
-    for fault, row in MATRIX.items():
-        cells = "".join(f"  {row.get(action, '-').removeprefix('upstream-')[:16]:>16}" for action in actions)
-        terminalreporter.write_line(f"{fault:<18}{cells}")
-    every = [cell for row in MATRIX.values() for cell in row.values()]
-    terminalreporter.write_line(f"{sum(cell != 'wrong' for cell in every)} of {len(every)} right")
+    writes = list(dict.fromkeys(write for row in CELLS.values() for write in row))
+    terminalreporter.section("PassKit: faults x writes, done and not done, once and nine times: cells done once")
+    terminalreporter.write_line(" " * 26 + "".join(f"{write:>14}" for write in writes))
+    for fault, row in CELLS.items():
+        cells = "".join(f"{_sum(row.get(write, [])):>14}" for write in writes)
+        terminalreporter.write_line(f"{fault:<26}{cells}")
+    every = [cell for row in CELLS.values() for cells in row.values() for cell in cells]
+    terminalreporter.write_line(
+        f"{len(every)} cells: {every.count('done')} done once, {every.count('outcome-unknown')} unknown to the end, "
+        f"{every.count('wrong')} wrong"
+    )
+
+
+def _sum(cells: list[str]) -> str:
+    return f"{cells.count('done')} of {len(cells)}"

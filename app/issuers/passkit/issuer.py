@@ -36,7 +36,7 @@ from app.issuers.passkit.passes import New, Redemption, routes_of
 from app.issuers.passkit.points import Details
 from app.issuers.passkit.reader import PassKitReader
 from app.issuers.passkit.translate import is_about_pass, to_error
-from app.issuers.protocol import Done, Outcome, Refused, Settled, Step, Unclear
+from app.issuers.protocol import Done, NotDone, Outcome, Refused, Settled, Step, Unclear
 from app.model import HOLDER_FIELDS, EndsCardsBy, Kind
 
 E = TypeVar("E", bound=Effect)
@@ -176,7 +176,8 @@ class PassKitIssuer(PassKitReader):
             return Done(subject, effect.on(subject, step.now))
         if self._deletes(effect):
             routes_of(step.program).delete(self.transport, subject.upstream_id)
-            return self._deleted(effect, step)
+            found = self.settled(effect, step)
+            return Unclear(validity.still_there(), is_answered=True) if isinstance(found, NotDone) else found
         return validity.revoke(self.transport, effect, step)
 
     def _deletes(self, effect: Effect) -> bool:

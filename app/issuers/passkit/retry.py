@@ -46,7 +46,7 @@ def next_wait(
     """
     if outcome is Outcome.FINAL or attempt >= TRIES:
         return None
-    if effect is Effect.EVERY_TIME and outcome is not Outcome.NOT_SENT:
+    if effect is not Effect.NONE and outcome is not Outcome.NOT_SENT:
         return None
     if retry_after is None:
         return BASE_SECONDS * 2.0 ** (attempt - 1) * (1 + chance)

@@ -176,3 +176,10 @@ def notes_on_date(given: datetime | None, made: Pass, program: Program) -> tuple
     if given is not None and expiry_of(program, made.tier_id) == NEVER_ENDS:
         return ("This tier does not expire in PassKit: the card stays valid after this date.",)
     return ()
+
+
+def still_there() -> UpstreamRejected:
+    """Return what is told where PassKit says that it deleted a record, and still has it."""
+    return UpstreamRejected(
+        "PassKit answered that it has deleted the record, and still has it. Send the request again."
+    )
