@@ -91,7 +91,8 @@ class PassKitIssuer(PassKitReader):
             if not conflict.is_certain or effect.external_id is None:
                 return Unclear(to_error(conflict), is_answered=conflict.is_answered)
             return self._existing(conflict, new.external_id, step)
-        made = replace(subject, upstream_id=upstream_id, phone=person.get("mobileNumber"))
+        tier_points = 0 if program.kind is Kind.MEMBERSHIP else None
+        made = replace(subject, upstream_id=upstream_id, phone=person.get("mobileNumber"), tier_points=tier_points)
         if program.kind is Kind.EVENT_TICKET or expiry_of(program, effect.tier_id) == COMPUTED:
             with suppress(PassKitFailure):  # it is made; what is not read now is read later
                 record = routes_of(program).get(self.transport, upstream_id)
@@ -211,7 +212,12 @@ class PassKitIssuer(PassKitReader):
             points=subject.points,
             tier_points=subject.tier_points,
         )
-        upstream_id = routes_of(program).create(self.transport, program, new)
+        try:
+            upstream_id = routes_of(program).create(self.transport, program, new)
+        except Conflict as conflict:
+            if conflict.is_certain and program.kind is Kind.COUPON:
+                raise NotApplicable(evidence.KEEPS_ID) from None
+            raise
         record = routes_of(program).get(self.transport, upstream_id)
         done = evidence.reissued(effect, step, record)
         return replace(done, notes=(*done.notes, *notes))

@@ -18,8 +18,9 @@ from app.issuers.passkit.credentials import REGIONS, Credentials
 from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import Lane, Pool, Transport
 from app.issuers.passkit.wire import Wire
-from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear, perform
+from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program
+from app.operations.steps import perform
 from app.settings import Settings
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
@@ -116,7 +117,7 @@ class Account:
         basis = Basis(points=subject.points, tier_id=subject.tier_id, expires_at=subject.expires_at)
         program = next(one for one in self.programs.values() if one.id == subject.program_id)
         now = self.clock()
-        given = {"id": "step-1", "basis": basis, "began_at": now, "now": now, **values}
+        given: dict[str, Any] = {"id": "step-1", "basis": basis, "began_at": now, "now": now, **values}
         return Step(program=program, subject=subject, **given)
 
     def do(self, effect: Effect, subject: Pass, **values: Any) -> Outcome:
@@ -131,8 +132,8 @@ class Account:
     def issuing(self, kind: Kind = Kind.MEMBERSHIP, **values: Any) -> tuple[Issue, Pass]:
         """Return an effect that makes a pass, and the pass."""
         program = self.programs[kind]
-        ids = {"pass_id": identifiers.new_id(identifiers.PASS), "link_token": identifiers.new_link_token()}
-        effect = Issue(**ids, **{"tier_id": program.tiers[0].id, **values})
+        given: dict[str, Any] = {"tier_id": program.tiers[0].id, **values}
+        effect = Issue(pass_id=identifiers.new_id(identifiers.PASS), link_token=identifiers.new_link_token(), **given)
         return effect, effect.make(program, self.clock())
 
     def make(self, kind: Kind = Kind.MEMBERSHIP, **values: Any) -> Pass:

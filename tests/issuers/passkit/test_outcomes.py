@@ -22,8 +22,9 @@ from app.errors import (
     UpstreamRejected,
     UpstreamUnavailable,
 )
-from app.issuers.protocol import Done, NotDone, Refused, Unclear, perform
+from app.issuers.protocol import Done, NotDone, Refused, Unclear
 from app.model import Kind, Pass
+from app.operations.steps import perform
 from tests.fakes.passkit import seed
 from tests.issuers.passkit.conftest import Account, add
 from tests.world import FakeClock
