@@ -291,8 +291,8 @@ class UpstreamRejected(PassrailError):
     title = "The issuer refused"
     explanation = (
         "The service where the pass lives refused the request. `detail` repeats its reason, and says what was done "
-        "before that, if anything was. Mend the cause and send the same request with the same key: the key is free, and "
-        "the service looks first whether anything came of the refused request."
+        "before that, if anything was. Mend the cause and send the same request with the same key: the key is free, "
+        "and the service looks first whether anything came of the refused request."
     )
     example = "The issuer refused the request: simulated rejection. Mend the cause and send it again."
 
