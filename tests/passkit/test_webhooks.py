@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.model import Mode
 from app.operations.resume import resume_all
-from app.store import inbox as kept
+from app.store import issuer_webhooks as kept
 from app.store.tables import events, passes, sinks
 from app.sync import connections, subscriptions, webhooks
 from app.sync.connecting import connect
@@ -130,10 +130,13 @@ def test_who_enrols_at_passkit_becomes_a_pass(joined: Joined) -> None:
 def test_a_webhook_waits_for_the_operation_it_tells_of(joined: Joined) -> None:
     made = joined.make(points=10)
     held(joined)
+    passkit_of(joined.world).pool.sleep = lambda seconds: None
     joined.fake.fail("reset", "PUT /members/member/points/earn", effect="first")
+    joined.fake.fail("status", "GET /members/member/id/{id}", status=503, times=4)
     body = {"pass_id": made["id"], "change": "add", "points": 5}
     assert joined.act("update-points", body, idempotency_key="k").status_code == 504
     assert settle(joined) == []
+    joined.world.clock.advance(minutes=2)
     resume_all(joined.world.service)
     assert settle(joined) == []
     assert [one["type"] for one in joined.world.events()] == ["points.changed", "pass.created"]
