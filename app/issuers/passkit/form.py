@@ -82,6 +82,7 @@ class ConnectForm(Base):
 
 
 def target_of(data: Mapping[str, Any]) -> Target:
+    """Return the target that a form names: by its region, or by the address that PassKit shows."""
     if "region" in data:
         return Target(region=data["region"], secrets=_secrets(data))
     address = PASSKIT_ADDRESS.fullmatch(data["base_url"])

@@ -31,7 +31,7 @@ from app.errors import NotApplicable, PassrailError
 from app.issuers.passkit import evidence, points, validity
 from app.issuers.passkit.failures import Conflict, NotFound, PassKitFailure
 from app.issuers.passkit.holders import merged_person, writes_of
-from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, take_over
+from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, updated_from
 from app.issuers.passkit.passes import New, Redemption, routes_of
 from app.issuers.passkit.points import Details
 from app.issuers.passkit.reader import PassKitReader
@@ -96,7 +96,7 @@ class PassKitIssuer(PassKitReader):
         if program.kind is Kind.EVENT_TICKET or expiry_of(program, effect.tier_id) == COMPUTED:
             with suppress(PassKitFailure):  # it is made; what is not read now is read later
                 record = routes_of(program).get(self.transport, upstream_id)
-                made = take_over(made, record, program, step.now)
+                made = updated_from(made, record, program, step.now)
         return Done(made, made, (*notes, *validity.notes_on_date(effect.expires_at, made, program)))
 
     def _existing(self, conflict: Conflict, external_id: str, step: Step) -> Outcome:
@@ -114,13 +114,13 @@ class PassKitIssuer(PassKitReader):
         program, routes = step.program, routes_of(step.program)
         record = routes.get(self.transport, _upstream_id(step))
         writes = writes_of(record, effect, step.default_country)
-        before = take_over(step.subject, record, program, step.now)
+        before = updated_from(step.subject, record, program, step.now)
         if writes.is_nothing:
             return Done(before, before, writes.notes)
         routes.update(self.transport, record.id, writes)
         person = {**record.person, **(writes.person or {})}
         written = replace(record, person=person, meta_data=writes.meta_data or record.meta_data)
-        return Done(before, take_over(before, written, program, step.now), writes.notes)
+        return Done(before, updated_from(before, written, program, step.now), writes.notes)
 
     @_outcome
     def add_points(self, effect: AddPoints, step: Step) -> Outcome:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from app.clock import Clock, system_clock
+from app.clock import Clock
 from app.issuers.passkit.answers import Json, MalformedAnswer, date_of, parse_lines, parse_object
 from app.issuers.passkit.credentials import Credentials, authorization
 from app.issuers.passkit.failures import CredentialsRefused, Garbled, InvalidRequest, NotSent, PassKitFailure
@@ -50,14 +50,14 @@ class Pool:
     """
 
     at_once: int
-    clock: Clock = system_clock
+    clock: Clock
     wire: Wire = field(default_factory=Wire)
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
 
 
-class Lane:
+class ConnectionState:
     """What the requests of one connection (one account's credentials) have in common.
 
     `clock_offset` is what must be added to our clock to have PassKit's, in seconds. Every answer tells it by its `Date`
@@ -91,19 +91,19 @@ class Transport:
         writes: how many requests that write have been answered well.
     """
 
-    def __init__(self, lane: Lane, seconds: float) -> None:
+    def __init__(self, state: ConnectionState, seconds: float) -> None:
         """Everything done through this transport together, waits included, ends after about `seconds`."""
-        self._lane, self._pool = lane, lane.pool
-        self._until = lane.pool.monotonic() + seconds
+        self._state, self._pool = state, state.pool
+        self._until = state.pool.monotonic() + seconds
         self.writes = 0
 
     def __repr__(self) -> str:
-        return f"Transport({self._lane.credentials.base_url})"
+        return f"Transport({self._state.credentials.base_url})"
 
     @property
     def credentials(self) -> Credentials:
         """Whose requests these are."""
-        return self._lane.credentials
+        return self._state.credentials
 
     @property
     def at_once(self) -> int:
@@ -112,11 +112,11 @@ class Transport:
 
     def now(self) -> datetime:
         """Return PassKit's time."""
-        return self._lane.now()
+        return self._state.now()
 
     def offset(self) -> timedelta:
         """Return what must be added to our time to have PassKit's."""
-        return timedelta(seconds=self._lane.clock_offset)
+        return timedelta(seconds=self._state.clock_offset)
 
     def wait(self, seconds: float) -> bool:
         """Wait, if there is time for a further request after it; say whether there was."""
@@ -220,7 +220,7 @@ class Transport:
             request.headers["Authorization"] = authorization(self.credentials, int(self.now().timestamp()))
             seconds = max(SHORTEST_TRY, min(ANSWER_SECONDS, self._left()))
             answer = self._pool.wire.exchange(request, seconds)
-        self._lane.learn_clock(answer)
+        self._state.learn_clock(answer)
         try:
             return read(answer)
         except MalformedAnswer as error:
@@ -231,12 +231,12 @@ class Transport:
         left = self._left()
         if left <= 0:
             raise NotSent("The time for this action was used up.")
-        if not self._lane.slots.acquire(timeout=left):
+        if not self._state.slots.acquire(timeout=left):
             raise NotSent("Too many requests of this account were under way.")
         try:
             yield
         finally:
-            self._lane.slots.release()
+            self._state.slots.release()
 
     def _left(self) -> float:
         return self._until - self._pool.monotonic()

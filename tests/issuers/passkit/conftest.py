@@ -16,7 +16,7 @@ from app.effects import AddPoints, Effect, Issue
 from app.issuers.passkit import PassKit
 from app.issuers.passkit.credentials import REGIONS, Credentials
 from app.issuers.passkit.issuer import PassKitIssuer
-from app.issuers.passkit.transport import Lane, Pool, Transport
+from app.issuers.passkit.transport import ConnectionState, Pool, Transport
 from app.issuers.passkit.wire import Wire
 from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program
@@ -40,7 +40,7 @@ class Bench:
     slept: list[float] = field(default_factory=list)
     passed: float = 0.0
     pool: Pool = field(init=False)
-    lanes: dict[str, Lane] = field(default_factory=dict)
+    states: dict[str, ConnectionState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pool = Pool(5, self.clock, Wire(4), self.sleep, lambda: 0.0, lambda: self.passed)
@@ -49,11 +49,11 @@ class Bench:
         self.slept.append(seconds)
         self.passed += seconds
 
-    def lane(self, credentials: Credentials | None = None, connection: str = "conn_1") -> Lane:
-        return self.lanes.setdefault(connection, Lane(self.pool, credentials or make_credentials()))
+    def state(self, credentials: Credentials | None = None, connection: str = "conn_1") -> ConnectionState:
+        return self.states.setdefault(connection, ConnectionState(self.pool, credentials or make_credentials()))
 
     def transport(self, credentials: Credentials | None = None, *, connection: str = "conn_1") -> Transport:
-        return Transport(self.lane(credentials, connection), ACTION_SECONDS)
+        return Transport(self.state(credentials, connection), ACTION_SECONDS)
 
 
 def make_credentials(**rest: str) -> Credentials:

@@ -75,26 +75,26 @@ def test_webhooks_need_an_address_that_passkit_can_reach(
 # --- what is shared ---
 
 
-def test_the_requests_of_a_connection_share_their_lane(account: Account) -> None:
-    lane = account.issuer.transport._lane
-    assert account.issuer.transport._lane is lane
+def test_the_requests_of_a_connection_share_a_state(account: Account) -> None:
+    state = account.issuer.transport._state
+    assert account.issuer.transport._state is state
     other = replace(account.access(), name="acct_2/test")
-    assert account.kind.open(other, account.clock(), 40.0).transport._lane is not lane
+    assert account.kind.open(other, account.clock(), 40.0).transport._state is not state
 
 
 def test_other_secrets_or_another_host_begin_anew(account: Account) -> None:
     """What the old host's clock taught may be wrong for a new one, and old secrets are not kept."""
     access = account.access()
-    lane = account.issuer.transport._lane
-    lane.clock_offset = 90.0
+    state = account.issuer.transport._state
+    state.clock_offset = 90.0
     for target in (
         replace(access.target, base_url="http://127.0.0.1:1"),
         replace(access.target, secrets={**access.target.secrets, "secret": "another"}),
     ):
-        made = account.kind.open(replace(access, target=target), account.clock(), 40.0).transport._lane
-        assert made is not lane
+        made = account.kind.open(replace(access, target=target), account.clock(), 40.0).transport._state
+        assert made is not state
         assert made.clock_offset == 0.0
-    assert account.issuer.transport._lane is not lane
+    assert account.issuer.transport._state is not state
 
 
 def test_a_setting_says_how_many_requests_are_under_way_at_once() -> None:

@@ -68,10 +68,10 @@ def test_at_most_five_requests_of_an_account_are_under_way(bench: Bench, http: M
 
 def test_whoever_gets_no_place_in_time_has_sent_nothing(bench: Bench, http: Mock) -> None:
     bench.pool.at_once = 1
-    lane = bench.lane()
-    lane.slots.acquire()
-    failure = failing(Transport(lane, 0.05))
-    lane.slots.release()
+    state = bench.state()
+    state.slots.acquire()
+    failure = failing(Transport(state, 0.05))
+    state.slots.release()
     assert (type(failure), failure.text) == (NotSent, "Too many requests of this account were under way.")
 
 
