@@ -14,7 +14,7 @@ from app.accounts import connections
 from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, VaultError
 from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused
-from app.issuers.protocol import Access, RemoteIssuer, Target
+from app.issuers.remote import Access, RemoteIssuer, Target
 from app.model import Mode
 from app.service import Service
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.schema import Base, Choice, Text
 
 SECRET_MAX = 4000

@@ -16,7 +16,7 @@ from app.issuers.passkit.credentials import LOOPBACK, REGIONS, Credentials, Inva
 from app.issuers.passkit.form import ConnectForm, target_of
 from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import ConnectionState, Pool, Transport
-from app.issuers.protocol import Access, Notification, Target
+from app.issuers.remote import Access, Notification, Target
 from app.schema import Base
 from app.settings import Settings
 

@@ -14,7 +14,7 @@ from app.issuers.passkit.mapping import OWN_PREFIX, new_pass, updated_from
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.translate import UNKNOWN_PROGRAM, to_error
 from app.issuers.passkit.transport import Transport
-from app.issuers.protocol import Catalogue, Profile
+from app.issuers.remote import Catalogue, Profile
 from app.model import Pass, Program
 
 

@@ -14,7 +14,7 @@ from app.issuers.passkit.failures import NotFound
 from app.issuers.passkit.filters import Filters, pages
 from app.issuers.passkit.reading import nothing, required, text_of
 from app.issuers.passkit.transport import Transport
-from app.issuers.protocol import Notification
+from app.issuers.remote import Notification
 from app.model import Kind
 
 PROTOCOLS: Mapping[Kind, str] = {

@@ -18,7 +18,8 @@ from app.issuers.passkit.credentials import REGIONS, Credentials
 from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import ConnectionState, Pool, Transport
 from app.issuers.passkit.wire import Wire
-from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear
+from app.issuers.protocol import Basis, Done, Outcome, Refused, Settled, Step, Unclear
+from app.issuers.remote import Access, Target
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program
 from app.operations.steps import perform
 from app.settings import Settings

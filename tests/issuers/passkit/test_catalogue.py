@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import UpstreamCredentialsRefused, UpstreamUnavailable
-from app.issuers.protocol import Catalogue, FoundProgram
+from app.issuers.remote import Catalogue, FoundProgram
 from app.model import CustomField, Kind
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import PassrailError, UpstreamCredentialsRefused, UpstreamUnavailable, ValidationFailed
 from app.issuers.passkit import PassKit
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.settings import Settings
 from tests.issuers.passkit.conftest import Account
 from tests.world import FakeClock

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from app.errors import UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable, ValidationFailed
-from app.issuers.protocol import Notification
+from app.issuers.remote import Notification
 from app.model import InstallState, Kind, Pass, Status, Ticket
 from tests.fakes.passkit import seed
 from tests.fakes.passkit_client import Client
