@@ -60,8 +60,11 @@ def take_over(connection: Connection, service: Service, operation: Operation, no
         CannotGoOn: nobody can finish it with this version of the service.
     """
     lease_until = lease_from(service, now)
-    if not operations.claim(connection, operation.id, now, lease_until):
+    # As it is now: another one may have worked on it since it was looked up.
+    claimed = operations.claim(connection, operation.id, now, lease_until)
+    if claimed is None:
         return None
+    operation = claimed
     plan = plan_of(operation)
     program = programs.get(connection, operation.account_id, operation.mode, operation.program_id or "")
     if program is None:

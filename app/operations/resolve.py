@@ -83,11 +83,10 @@ def end_as_undone(connection: Connection, operation_id: str, by: str, now: datet
 
 
 def _claim(connection: Connection, operation_id: str, now: datetime) -> Operation:
-    known = operations.get_any(connection, operation_id)
-    if known is None:
+    if operations.get_any(connection, operation_id) is None:
         raise NotFound(f"There is no operation '{operation_id}'.")
-    is_open = known.status in (OperationStatus.UNKNOWN, OperationStatus.RUNNING)
-    if not is_open or not operations.claim(connection, operation_id, now, now):
+    known = operations.claim(connection, operation_id, now, now)
+    if known is None or known.status is OperationStatus.FAILED:
         raise NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
     return known
 

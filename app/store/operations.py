@@ -74,18 +74,6 @@ _BY_KEY = Statement(
     )
 )
 _INSERT = Statement(insert(operations))
-# Whoever's update finds the row as it was seen has the operation; for everybody else it matches no row.
-_CLAIM = update(operations).where(
-    operations.c.id == bindparam("operation_id"),
-    or_(
-        operations.c.status == OperationStatus.UNKNOWN.value,
-        and_(operations.c.status == OperationStatus.FAILED.value, operations.c.idempotency_key.is_not(None)),
-        and_(
-            operations.c.status == OperationStatus.RUNNING.value,
-            or_(operations.c.lease_until.is_(None), operations.c.lease_until <= bindparam("now")),
-        ),
-    ),
-)
 _LOCK = Statement(
     update(operations)
     .where(
@@ -142,18 +130,32 @@ def save(connection: Connection, before: Operation, after: Operation) -> None:
     save_changed(connection, operations, after.id, to_row(before), to_row(after))
 
 
-def claim(connection: Connection, operation_id: str, now: datetime, lease_until: datetime) -> bool:
-    """Take over an operation that nobody is working on and that is not settled. False: somebody is, or it is.
+def claim(connection: Connection, operation_id: str, now: datetime, lease_until: datetime) -> Operation | None:
+    """Take over an operation that nobody is working on and that is not settled; return it as it was before.
 
     Not settled is one that is running with a lapsed lease, one of unknown outcome, and a failed one that keeps its key.
+    None: it is settled, or somebody is working on it.
     """
-    values = {
-        "operation_id": operation_id,
-        "now": to_milliseconds(now),
-        "status": OperationStatus.RUNNING.value,
-        "lease_until": to_milliseconds(lease_until),
-    }
-    return connection.execute(_CLAIM, values).rowcount == 1
+    locked = select(operations).where(operations.c.id == operation_id).with_for_update()
+    row = connection.execute(locked).first()
+    found = None if row is None else from_columns(row)
+    if found is None or not _is_free(found, now):
+        return None
+    values = {"status": OperationStatus.RUNNING.value, "lease_until": to_milliseconds(lease_until)}
+    connection.execute(update(operations).where(operations.c.id == operation_id).values(values))
+    return found
+
+
+def _is_free(found: Operation, now: datetime) -> bool:
+    match found.status:
+        case OperationStatus.RUNNING:
+            return found.lease_until is None or found.lease_until <= now
+        case OperationStatus.UNKNOWN:
+            return True
+        case OperationStatus.FAILED:
+            return found.idempotency_key is not None
+        case OperationStatus.SUCCEEDED:
+            return False
 
 
 def lock_if_leased(connection: Connection, operation: Operation) -> bool:
