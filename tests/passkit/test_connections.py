@@ -48,7 +48,7 @@ def test_a_setting_says_how_many_requests_are_under_way_at_once(tmp_path: Path) 
 
 def test_without_a_connection_the_issuer_is_the_builtin_one(lonely: World) -> None:
     shown = lonely.get("/v1/issuer").get_json()
-    assert shown == {**dict.fromkeys(shown), "issuer": "builtin", "mode": "test", "draft_programs": []}
+    assert shown == {**dict.fromkeys(shown), "issuer": "builtin", "mode": "test", "draft_programs": [], "notes": []}
     assert lonely.get("/v1/me").get_json()["issuer"] == "builtin"
 
 
