@@ -25,7 +25,7 @@ from app.sweeps import each
 from app.sync import connections
 from app.sync.refresh import current, put_on_record, write_difference
 
-AT_ONCE = 100  # of each subscription
+AT_ONCE = 500  # of each subscription
 TRIES = 3
 # The issuer cannot be asked for anything now, whatever pass it is about.
 CANNOT_BE_ASKED = (OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app import upstream
 from app.issuers.passkit.credentials import REGIONS
 from app.model import Mode
+from app.sync import connecting, connections
 from tests.contract import document
 from tests.fakes.passkit import FakePassKit, seed
 from tests.passkit.conftest import VAULT_KEYS
@@ -44,8 +44,8 @@ def unconnected(request: pytest.FixtureRequest) -> Iterator[None]:
     if "shared_world" in request.fixturenames:
         world: World = request.getfixturevalue("shared_world")
         for mode in Mode:
-            if upstream.find(world.service, world.account.id, mode) is not None:
-                upstream.forget(world.service, world.account.id, mode)
+            if connections.find(world.service, world.account.id, mode) is not None:
+                connecting.forget(world.service, world.account.id, mode)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

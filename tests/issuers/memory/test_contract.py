@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import InstallState, Kind
 from app.settings import Settings
 from tests.issuers.contract import Place, RemoteIssuerContract
@@ -46,8 +46,8 @@ class MemoryPlace(Place):
         for method in EVERYTHING:
             self.server.fail(Failure.AWAY, method, times=MANY)
 
-    def break_kind(self, kind: Kind) -> None:
-        self.server.fail(Failure.REFUSED, f"catalogue of {kind.value}", times=MANY)
+    def break_coupons(self) -> None:
+        self.server.fail(Failure.REFUSED, "catalogue of coupon", times=MANY)
 
     def delete(self, upstream_id: str) -> None:
         self.server.delete(upstream_id)
