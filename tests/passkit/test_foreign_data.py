@@ -1,4 +1,4 @@
-"""What others wrote into a record at PassKit stays, and odd data in it keeps nobody from changing or reading the pass."""
+"""What others wrote into a record at PassKit stays, and odd data in it keeps no one from changing or reading a pass."""
 
 from __future__ import annotations
 
