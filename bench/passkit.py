@@ -21,6 +21,7 @@ from app.clock import system_clock
 from app.demo import demo_programs
 from app.issuers.passkit import PassKit
 from app.model import Mode, Pass
+from app.operations.plan import issuer_id
 from app.store import passes, programs
 from bench import bare
 from bench.actions import Stored, Subject, measure_pair, measure_rounds, show_latency
@@ -33,6 +34,7 @@ from bench.upstream import EARN, Members, Upstream, running_upstream
 from tests.processes import wait_until
 
 PASSES = 500
+PASS_IDS = tuple(f"pass_{number:032x}" for number in range(PASSES))
 PROGRAM = "prog_bench_passkit"
 WARM_UP_SECONDS = 1.0
 DELAY_SECONDS = 0.15
@@ -131,7 +133,7 @@ def connect(database: Database, upstream: Upstream) -> Database:
 def _member(account_id: str, number: int) -> Pass:
     now = system_clock()
     return Pass(
-        id=f"pass_{number:032x}",
+        id=PASS_IDS[number],
         account_id=account_id,
         mode=Mode.TEST,
         issuer=PassKit.name,
@@ -157,8 +159,7 @@ def update_points(database: Database) -> Subject:
         "Idempotency-Key": UNIQUE,
     }
     body = f'{{"pass_id": "{PASS}", "change": "add", "points": 1}}'
-    turn = tuple(f"pass_{number:032x}" for number in range(PASSES))
-    load = Load("POST", "/v1/actions/update-points", headers, body, turn)
+    load = Load("POST", "/v1/actions/update-points", headers, body, PASS_IDS)
     return Subject("update-points", load, THROUGHPUT_GOAL, "points.changed")
 
 
@@ -175,9 +176,13 @@ def check_effects(database: Database, done: Members) -> None:
         BenchFailed: an operation was not done there just once, or something was done that no operation tells of, or a
             balance on record is another one than the upstream's.
     """
-    query = "SELECT id, 1 FROM operations WHERE status = 'succeeded' AND action = 'update-points'"
-    recorded = database.counts(query)
-    effects = {operation: number for operation, number in done.effects.items() if operation != bare.CALLER}
+    query = (
+        "SELECT coalesce(idempotency_key, id), 1 FROM operations "
+        "WHERE status = 'succeeded' AND action = 'update-points'"
+    )
+    names = database.account.id, Mode.TEST.value, "update-points"
+    recorded = {issuer_id(*names, key): number for key, number in database.counts(query).items()}
+    effects = {step_id: number for step_id, number in done.effects.items() if step_id != bare.CALLER}
     if effects != recorded:
         twice = sum(number > 1 for number in effects.values())
         lost, more = len(recorded.keys() - effects.keys()), len(effects.keys() - recorded.keys())
