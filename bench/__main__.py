@@ -1,14 +1,14 @@
-"""`python -m bench [actions] [lists] [startup] [passkit] [hooks]`: measure, and print tables; default: all."""
+"""`python -m bench [actions] [lists] [startup] [passkit] [hooks] [trip]`: measure, and print tables; default: all."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, hooks, lists, passkit, startup
+from bench import actions, hooks, lists, passkit, startup, trip
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup", "passkit", "hooks")
+PARTS = ("actions", "lists", "startup", "passkit", "hooks", "trip")
 
 
 @click.command()
@@ -23,6 +23,8 @@ PARTS = ("actions", "lists", "startup", "passkit", "hooks")
 def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, events: int, rate: float) -> None:
     """Measure the service against a bare Flask route, lists at a million passes, the start, and hooks.
 
+    `trip` counts what one action goes through.
+
     It takes about twenty minutes. A request that fails makes the whole bench fail.
     """
     kinds = KINDS if chosen == "both" else (chosen,)
@@ -30,6 +32,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, event
         for part in parts or PARTS:
             if part == "startup":
                 startup.run(seconds=seconds)
+            elif part == "trip":
+                trip.run()
             for kind in kinds:
                 if part == "actions":
                     actions.run(kind, seconds=seconds, rounds=rounds)

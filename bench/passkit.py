@@ -19,8 +19,9 @@ from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, generate_key
 from app.clock import system_clock
 from app.demo import demo_programs
-from app.issuers.passkit.programs import NAME
+from app.issuers.passkit import PassKit
 from app.model import Mode, Pass
+from app.operations.plan import issuer_id
 from app.store import passes, programs
 from bench import bare
 from bench.actions import Stored, Subject, measure_pair, measure_rounds, show_latency
@@ -33,6 +34,7 @@ from bench.upstream import EARN, Members, Upstream, running_upstream
 from tests.processes import wait_until
 
 PASSES = 500
+PASS_IDS = tuple(f"pass_{number:032x}" for number in range(PASSES))
 PROGRAM = "prog_bench_passkit"
 WARM_UP_SECONDS = 1.0
 DELAY_SECONDS = 0.15
@@ -105,11 +107,11 @@ def connect(database: Database, upstream: Upstream) -> Database:
     vault = Vault.from_setting(settings.vault_keys)
     facts = {"protocol": "MEMBERSHIP", "pass_url": upstream.url, "is_draft": False, "overdraw": []}
     like = replace(demo_programs(account_id, now)[0], fields=())
-    program = replace(like, id=PROGRAM, name="Bench", issuer=NAME, upstream_id=PROGRAM, upstream=facts)
+    program = replace(like, id=PROGRAM, name="Bench", issuer=PassKit.name, upstream_id=PROGRAM, upstream=facts)
     connection_to_passkit = IssuerConnection(
         account_id=account_id,
         mode=Mode.TEST,
-        issuer=NAME,
+        issuer=PassKit.name,
         region="pub1",
         base_url=upstream.url,
         pass_url=upstream.url,
@@ -131,10 +133,10 @@ def connect(database: Database, upstream: Upstream) -> Database:
 def _member(account_id: str, number: int) -> Pass:
     now = system_clock()
     return Pass(
-        id=f"pass_{number:032x}",
+        id=PASS_IDS[number],
         account_id=account_id,
         mode=Mode.TEST,
-        issuer=NAME,
+        issuer=PassKit.name,
         program_id=PROGRAM,
         tier_id="tier_demo_bronze",
         link_token=f"{number:022x}",
@@ -157,8 +159,7 @@ def update_points(database: Database) -> Subject:
         "Idempotency-Key": UNIQUE,
     }
     body = f'{{"pass_id": "{PASS}", "change": "add", "points": 1}}'
-    turn = tuple(f"pass_{number:032x}" for number in range(PASSES))
-    load = Load("POST", "/v1/actions/update-points", headers, body, turn)
+    load = Load("POST", "/v1/actions/update-points", headers, body, PASS_IDS)
     return Subject("update-points", load, THROUGHPUT_GOAL, "points.changed")
 
 
@@ -175,9 +176,13 @@ def check_effects(database: Database, done: Members) -> None:
         BenchFailed: an operation was not done there just once, or something was done that no operation tells of, or a
             balance on record is another one than the upstream's.
     """
-    query = "SELECT id, 1 FROM operations WHERE status = 'succeeded' AND action = 'update-points'"
-    recorded = database.counts(query)
-    effects = {operation: number for operation, number in done.effects.items() if operation != bare.CALLER}
+    query = (
+        "SELECT coalesce(idempotency_key, id), 1 FROM operations "
+        "WHERE status = 'succeeded' AND action = 'update-points'"
+    )
+    names = database.account.id, Mode.TEST.value, "update-points"
+    recorded = {issuer_id(*names, key): number for key, number in database.counts(query).items()}
+    effects = {step_id: number for step_id, number in done.effects.items() if step_id != bare.CALLER}
     if effects != recorded:
         twice = sum(number > 1 for number in effects.values())
         lost, more = len(recorded.keys() - effects.keys()), len(effects.keys() - recorded.keys())

@@ -24,7 +24,7 @@ from tests.events.couriers import courier, told
 from tests.postgres import NewDatabase
 from tests.test_cli import Run, refused, runner, succeeded
 from tests.test_metrics import figure
-from tests.world import World, make_world
+from tests.world import MEMBERSHIP, World, make_world
 
 ITEMS = ["a", "bad", "z"]
 
@@ -355,10 +355,30 @@ def test_a_dropped_import_ends_as_failed_and_says_why(any_world: World) -> None:
     assert set(json.loads(ended.problem)) == {"code", "detail"}
 
 
-def test_an_operation_is_not_dropped_but_resolved(world: World) -> None:
-    sweeps.park(world.service, Kind.OPERATION, "op_1", "nobody can tell")
-    refused(command(world)("parked", "drop", "operation", "op_1"), "passrail operation resolve")
-    assert [one.item_id for one in sweeps.list_parked(world.service)] == ["op_1"]
+TIMEOUT = {"program_id": MEMBERSHIP, "external_id": "simulate_timeout"}
+
+
+def test_a_dropped_operation_ends_as_one_that_did_not_happen(any_world: World) -> None:
+    operation_id = any_world.act("create-pass", TIMEOUT, idempotency_key="k-1").get_json()["operation_id"]
+    sweeps.park(any_world.service, Kind.OPERATION, operation_id, "nobody can tell")
+    succeeded(command(any_world)("parked", "drop", "operation", operation_id))
+    assert sweeps.list_parked(any_world.service) == []
+    ended = any_world.get(f"/v1/operations/{operation_id}").get_json()
+    assert (ended["status"], ended["is_parked"], ended["unique_event_id"]) == ("failed", False, None)
+    assert (ended["resolution"]["happened"], ended["resolution"]["by"]) == (False, "passrail parked drop")
+    assert any_world.events() == []
+    # The key is free: the same request is another operation.
+    again = any_world.act("create-pass", TIMEOUT, idempotency_key="k-1").get_json()
+    assert (again["code"], again["operation_id"] != operation_id) == ("outcome-unknown", True)
+
+
+def test_an_operation_whose_outcome_is_known_is_not_dropped(world: World) -> None:
+    done = world.make_pass()["operation_id"]
+    for operation_id, why in ((done, "The outcome of this operation is known"), ("op_1", "no operation 'op_1'")):
+        sweeps.park(world.service, Kind.OPERATION, operation_id, "nobody can tell")
+        refused(command(world)("parked", "drop", "operation", operation_id), why)
+    assert {one.item_id for one in sweeps.list_parked(world.service)} == {done, "op_1"}
+    assert world.get(f"/v1/operations/{done}").get_json()["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("verb", ["retry", "drop"])

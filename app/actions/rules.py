@@ -110,18 +110,18 @@ def _is_date(text: str) -> bool:
 def updates(subject: Pass, program: Program, data: Mapping[str, Any]) -> tuple[Effect, ...]:
     """Return what `data` changes of holder, custom fields and expiry; nothing where it says what is there already.
 
-    A value of None clears, an absent one leaves alone. Custom fields are merged one by one.
+    A value of None clears, an absent one leaves alone. Custom fields are merged one by one. If one value is another,
+    the effect has all that are given: a remote issuer may have others than our record.
 
     Raises:
         ValidationFailed: a custom field is unknown or of the wrong type.
     """
     texts: Mapping[str, str | None] = data.get("fields", {})
     check_custom_fields(program, texts, complete=False)
-    holder = {name: data[name] for name in HOLDER_FIELDS if name in data and data[name] != getattr(subject, name)}
-    fields = {name: text for name, text in texts.items() if text != subject.fields.get(name)}
+    update = UpdateHolder(holder={name: data[name] for name in HOLDER_FIELDS if name in data}, fields=texts)
     effects: list[Effect] = []
-    if holder or fields:
-        effects.append(UpdateHolder(holder=holder, fields=fields))
+    if update.on(subject, subject.updated_at) != subject:
+        effects.append(update)
     if "expires_at" in data and data["expires_at"] != subject.expires_at:
         effects.append(SetExpiry(expires_at=data["expires_at"]))
     return tuple(effects)

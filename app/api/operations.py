@@ -205,4 +205,4 @@ def _effects(found: Operation) -> list[dict[str, Any]]:
         plan = plan_of(found)
     except CannotGoOn:
         return []
-    return [{"effect": name_of(effect), "is_done": place < plan.done} for place, effect in enumerate(plan.effects)]
+    return [{"effect": name_of(effect), "is_done": plan.has_done(place)} for place, effect in enumerate(plan.effects)]

@@ -99,4 +99,4 @@ def _effects(found: Operation) -> str | None:
     except CannotGoOn as error:
         return str(error)
     names = (name_of(effect).replace("_", " ") for effect in plan.effects)
-    return ", ".join(f"{name} (done)" if place < plan.done else name for place, name in enumerate(names))
+    return ", ".join(f"{name} (done)" if plan.has_done(place) else name for place, name in enumerate(names))

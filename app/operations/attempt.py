@@ -83,7 +83,7 @@ def take_over(connection: Connection, service: Service, operation: Operation, no
 
 
 def _subject(connection: Connection, operation: Operation, plan: Plan, program: Program) -> Pass:
-    effect = plan.next
+    effect = None if plan.is_complete else plan.next
     if isinstance(effect, Issue):
         return effect.make(program, operation.created_at)
     known = passes.get(connection, operation.account_id, operation.mode, operation.pass_id or "")

@@ -15,11 +15,19 @@ from sqlalchemy.exc import IntegrityError
 
 from app.answer import describe
 from app.effects import Issue, Revoke, moment_after
-from app.errors import OutcomeUnknown, PassrailError, UpstreamRejected, catalogue
+from app.errors import (
+    OutcomeUnknown,
+    PassrailError,
+    RateLimited,
+    UpstreamCredentialsRefused,
+    UpstreamRejected,
+    UpstreamUnavailable,
+    catalogue,
+)
 from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, end, hold, need_lease
-from app.operations.plan import Refusal, basis_of, issuer_id, name_of, to_request
+from app.operations.plan import basis_of, issuer_id, name_of, to_request
 from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
 from app.refusals import exists_already
 from app.service import Service
@@ -31,6 +39,8 @@ from app.sync.refresh import current, keep, mark_gone
 
 # How often a pass that others keep changing is read again before our own record of it is changed instead.
 READS_OF_A_CHANGED_PASS = 3
+# The issuer cannot be asked for anything now.
+CANNOT_BE_ASKED = (RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=3)
 
 _log = logging.getLogger(__name__)
@@ -43,10 +53,18 @@ def take(service: Service, attempt: Attempt, outcome: Outcome, *, is_tried: bool
             return _record(service, attempt, outcome)
         case Exists():
             return _use_existing(service, attempt, keep(service, attempt.program, outcome.found))
+        case Refused() if _is_put_off(attempt, outcome):
+            raise _leave_open(service, attempt, outcome.error, is_tried=is_tried)
         case Refused():
             return _refuse(service, attempt, outcome)
         case Unclear():
             raise _leave_open(service, attempt, outcome.error, is_tried=is_tried)
+
+
+def _is_put_off(attempt: Attempt, outcome: Refused) -> bool:
+    """Tell whether what takes back an effect was refused for now only: it is tried again until it is done."""
+    is_for_now = outcome.was_sent or isinstance(outcome.error, CANNOT_BE_ASKED)
+    return attempt.plan.refusal is not None and is_for_now and not outcome.is_gone
 
 
 def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
@@ -178,28 +196,24 @@ def _refuse(service: Service, attempt: Attempt, outcome: Refused) -> Attempt:
         PassrailError: the refusal.
     """
     plan, operation, now = attempt.plan, attempt.operation, service.clock()
-    if outcome.undo:
+    if outcome.undo and plan.refusal is None:
         key = operation.idempotency_key or operation.id
         names = operation.account_id, operation.mode.value, operation.action, key
-        position = len(plan.effects)
-        undoing = replace(
-            plan,
-            effects=(*plan.effects[: plan.done], *outcome.undo),
-            ids=(*plan.ids[: plan.done], *(issuer_id(*names, position + n) for n in range(len(outcome.undo)))),
-            refusal=Refusal(code=outcome.error.code, detail=outcome.error.detail),
-        )
+        ids = tuple(issuer_id(*names, len(plan.effects) + place) for place in range(len(outcome.undo)))
         with service.store.write() as connection:
             need_lease(connection, attempt, now)
-            return hold(connection, service, replace(attempt, plan=undoing))
+            taking_back = plan.taking_back(outcome.undo, ids, outcome.error)
+            return hold(connection, service, replace(attempt, plan=taking_back))
     raise _end_refused(service, attempt, outcome)
 
 
 def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> PassrailError:
     """Write the refusal down and return it. It says what was done before, and what could not be taken back."""
-    plan, operation, error = attempt.plan, attempt.operation, outcome.error
-    done = plan.done if plan.refusal is None else 0
-    if plan.refusal is not None and not plan.is_complete:
-        error = UpstreamRejected(f"{plan.refusal.detail} Taking back what was tried was refused, too: {error.detail}")
+    operation, error, refusal = attempt.operation, outcome.error, attempt.plan.refusal
+    if refusal is not None and not attempt.plan.is_complete:
+        error = UpstreamRejected(f"{refusal.detail} Taking back what was tried was refused, too: {error.detail}")
+    plan = attempt.plan.as_asked()
+    done = plan.done
     if done:
         names = ", ".join(name_of(effect).replace("_", " ") for effect in plan.effects[:done])
         error = _with_detail(error, f"{error.detail} Done before that: {names}. The same request goes on after it.")

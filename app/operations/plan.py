@@ -31,6 +31,7 @@ from app.effects import (
     UpdateHolder,
     merged,
 )
+from app.errors import PassrailError
 from app.issuers.protocol import Basis
 from app.model import Pass
 from app.store.operations import Operation
@@ -94,10 +95,18 @@ class CannotGoOn(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why an operation does not succeed: code and sentence of the problem."""
+    """Why an operation does not succeed.
+
+    Attributes:
+        code, detail: of the problem.
+        asked: how many of the plan's effects were asked for; those after them take back what was tried.
+        done: how many of those that were asked for are true, and stay so.
+    """
 
     code: str
     detail: str
+    asked: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +121,7 @@ class Plan:
         details: what the answer tells beside the pass.
         notes: sentences that the answer carries.
         reason: the caller's own words.
-        refusal: set while the remaining effects take back what was tried; told when they are done.
+        refusal: set while the effects at the end take back what was tried; told when they are done.
     """
 
     effects: tuple[Effect, ...]
@@ -134,15 +143,31 @@ class Plan:
         """Tell whether every effect is true."""
         return self.done == len(self.effects)
 
+    def has_done(self, place: int) -> bool:
+        """Tell whether the effect in this place is true and recorded."""
+        is_given_up = self.refusal is not None and self.refusal.done <= place < self.refusal.asked
+        return place < self.done and not is_given_up
+
     def after(self, subject: Pass, details: Mapping[str, Any], notes: tuple[str, ...]) -> Plan:
         """Return the plan when the next effect is true and recorded."""
-        return replace(
-            self,
-            done=self.done + 1,
-            basis=basis_of(subject),
-            details=merged(self.details, details),
-            notes=(*self.notes, *notes),
-        )
+        plan = replace(self, done=self.done + 1, basis=basis_of(subject))
+        if self.refusal is not None:  # the answer tells nothing of what was taken back
+            return plan
+        return replace(plan, details=merged(self.details, details), notes=(*self.notes, *notes))
+
+    def taking_back(self, undo: tuple[Effect, ...], ids: tuple[str, ...], error: PassrailError) -> Plan:
+        """Return the plan that makes `undo` true, and is then refused with the error."""
+        asked = len(self.effects)
+        refusal = Refusal(code=error.code, detail=error.detail, asked=asked, done=self.done)
+        return replace(self, effects=(*self.effects, *undo), ids=(*self.ids, *ids), done=asked, refusal=refusal)
+
+    def as_asked(self) -> Plan:
+        """Return the plan as it was asked for, when what was tried is taken back: a repeat goes on with it."""
+        refusal = self.refusal
+        if refusal is None:
+            return self
+        effects, ids = self.effects[: refusal.asked], self.ids[: refusal.asked]
+        return replace(self, effects=effects, ids=ids, done=refusal.done, refusal=None)
 
 
 def issuer_id(account_id: str, mode: str, action: str, key: str, position: int = 0) -> str:

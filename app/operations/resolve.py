@@ -14,7 +14,7 @@ from app.issuers.protocol import Done
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, take_over
 from app.operations.outcomes import take
-from app.operations.plan import CannotGoOn, Plan, plan_of
+from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
 from app.operations.record import Answer, refused
 from app.operations.steps import carry_out
 from app.service import Service
@@ -70,14 +70,15 @@ def end_as_undone(connection: Connection, operation_id: str, by: str, now: datet
     """
     known = _claim(connection, operation_id, now)
     try:
-        plan: Plan | None = plan_of(known)
+        plan: Plan | None = plan_of(known).as_asked()
     except CannotGoOn:
         plan = None
     error = NotApplicable("Somebody has looked: it did not happen. The same request may be sent again.")
-    keeps_key = known.idempotency_key is not None and plan is not None and plan.done > 0
+    begun = plan if plan is not None and plan.done else None
+    keeps_key = known.idempotency_key is not None and begun is not None
     ended = refused(known, error, now, keeps_key=keeps_key)
     resolution = _resolution(happened=False, by=by, now=now)
-    request = known.request if keeps_key else None
+    request = to_request(begun) if begun is not None and keeps_key else None
     operations.save(connection, known, replace(ended, tried_at=None, request=request, resolution=resolution))
     troubles.forget(connection, Kind.OPERATION, operation_id)
 

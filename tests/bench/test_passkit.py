@@ -6,12 +6,14 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from app.clock import system_clock
 from app.model import Mode
+from app.operations.plan import issuer_id
 from app.store import operations
 from app.store.operations import Operation, OperationStatus
 from bench import bare, passkit
@@ -26,7 +28,7 @@ NO_UPSTREAM = Upstream("http://127.0.0.1:9")
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
-    """An account with members at PassKit, one of whom got a point by the operation `op_1`."""
+    """An account with members at PassKit, one of whom got a point by a request with the key `key-1`."""
     with databases("sqlite") as new_database:
         made = passkit.connect(new_database(), NO_UPSTREAM)
         operation = Operation(
@@ -37,10 +39,17 @@ def database() -> Iterator[Database]:
             status=OperationStatus.SUCCEEDED,
             fingerprint="",
             created_at=system_clock(),
+            idempotency_key="key-1",
         )
         with made.store() as store, store.write() as connection:
             operations.add(connection, operation)
         yield made
+
+
+def done(database: Database, effects: dict[str, int]) -> Members:
+    """Return what an upstream tells that did this for these keys."""
+    names = database.account.id, "test", "update-points"
+    return Members(effects=Counter({issuer_id(*names, key): number for key, number in effects.items()}))
 
 
 def test_the_command_line_prints_figures_with_their_goals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,27 +68,28 @@ def test_the_command_line_prints_figures_with_their_goals(monkeypatch: pytest.Mo
     ("effects", "complaint"),
     [
         ({}, "1 are missing, 0 too many, 0 were done twice"),
-        ({"op_1": 1, "op_2": 1}, "0 are missing, 1 too many, 0 were done twice"),
-        ({"op_1": 2}, "0 are missing, 0 too many, 1 were done twice"),
+        ({"key-1": 1, "key-2": 1}, "0 are missing, 1 too many, 0 were done twice"),
+        ({"key-1": 2}, "0 are missing, 0 too many, 1 were done twice"),
     ],
 )
 def test_an_effect_lost_or_doubled_fails_the_bench(database: Database, effects: dict[str, int], complaint: str) -> None:
     with pytest.raises(BenchFailed, match=complaint):
-        passkit.check_effects(database, Members(effects=Counter(effects)))
+        passkit.check_effects(database, done(database, effects))
 
 
 def test_a_balance_that_differs_fails_the_bench(database: Database) -> None:
-    done = Members(effects=Counter(op_1=1), balances=Counter({"benchMember00000000000": 1}))
+    found = replace(done(database, {"key-1": 1}), balances=Counter({"benchMember00000000000": 1}))
     with pytest.raises(BenchFailed, match="Balances on record"):
-        passkit.check_effects(database, done)
+        passkit.check_effects(database, found)
 
 
 def test_what_the_bare_route_did_is_left_out(database: Database) -> None:
-    done = Members(effects=Counter({"op_1": 1, bare.CALLER: 5}), balances=Counter({bare.CALLER: 5}))
-    passkit.check_effects(database, done)
+    found = done(database, {"key-1": 1})
+    found.effects[bare.CALLER] = found.balances[bare.CALLER] = 5
+    passkit.check_effects(database, found)
 
 
 def test_a_request_for_something_else_fails_the_bench(database: Database) -> None:
-    done = Members(effects=Counter(op_1=1), unknown=Counter({"GET /members": 1}))
+    found = replace(done(database, {"key-1": 1}), unknown=Counter({"GET /members": 1}))
     with pytest.raises(BenchFailed, match="GET /members"):
-        passkit.check_effects(database, done)
+        passkit.check_effects(database, found)

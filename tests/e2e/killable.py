@@ -47,10 +47,13 @@ AT_SOME_MOMENT = "moment:"
 
 
 class Armed(threading.local):
-    """Where the request of this thread shall die, and how many transactions it has begun."""
+    """Where the request of this thread shall die, how many transactions it has begun, and whether this one has an
+    event.
+    """
 
     seam: str = ""
     writes: int = 0
+    is_telling: bool = False
 
 
 _armed = Armed()
@@ -242,12 +245,17 @@ def _write_with_seams(write: Callable[[Store], Any]) -> Callable[[Store], Any]:
     @contextmanager
     def wrapper(store: Store) -> Iterator[Connection]:
         _armed.writes += 1
-        number = _armed.writes
-        reach(f"write-{number}:before")
+        names = [f"write-{_armed.writes}"]
+        _armed.is_telling = False
+        reach(f"{names[0]}:before")
         with write(store) as connection:
             yield connection
-            reach(f"write-{number}:before-commit")
-        reach(f"write-{number}:after-commit")
+            # At PassKit the number of the transaction that has the event depends on what was noted before.
+            names += ["telling"] * _armed.is_telling
+            for name in names:
+                reach(f"{name}:before-commit")
+        for name in names:
+            reach(f"{name}:after-commit")
 
     return wrapper
 
@@ -261,6 +269,7 @@ def _between_seams(function: Callable[..., Any], seam: str, but: type | None = N
             return function(*args, **kwargs)
         reach(f"{seam}:before")
         result = function(*args, **kwargs)
+        _armed.is_telling = _armed.is_telling or seam == "event"
         reach(f"{seam}:after")
         return result
 

@@ -54,7 +54,7 @@ def test_every_other_action_too_at_one_point(killable: Stage, scene: Scene) -> N
 @two_actions
 @every_steps_point
 def test_a_killed_action_at_a_remote_issuer_is_done_once(killable: Stage, action: str, point: str) -> None:
-    """Half as often: `test_passkit_kills.py` does the same at a PassKit over HTTP, in full."""
+    """Half as often: `test_passkit_kills.py` does the same at a PassKit over HTTP."""
     kill(killable, "remote issuer, SQLite", SCENES[action], point, max(1, KILLS // 2), remote=True)
 
 

@@ -1,33 +1,42 @@
-"""A server killed before and after it asked PassKit for something leaves nothing double and nothing lost.
+"""A server killed at any point of an operation at PassKit leaves nothing double, nothing lost and nothing half done.
 
-"Sent" is the moment after PassKit has done it and before anything of that is written down here.
+"After the effect" is the moment after PassKit has done it and before anything of that is written down here.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from app import upstream
 from app.clock import system_clock
 from app.model import Kind, Mode
 from app.service import make_service
 from app.store import programs
+from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
-from tests.e2e.kills import KILLS, TALLY, kill_with_key
+from tests.e2e.killable import AT_SOME_MOMENT
+from tests.e2e.kills import KILLS, SOME_MOMENT, TALLY, kill_with_key
 from tests.e2e.scenes import SCENES, Scene
 from tests.e2e.stage import Stage, killable_server
 from tests.fakes.passkit import FakePassKit, seed
+from tests.passkit.conftest import VAULT_KEYS, target_of
 
-VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
+# Points as those of `kills.py`. What is decided after a look at the record takes a transaction more before the row.
 POINTS = {
-    "before the row": ("write-2:before", False),
-    "before sending": ("effect:before", False),
-    "sent": ("effect:after", False),
+    "before the row": ("write-1:before", False),
+    "after the row": ("operation:after", False),
+    "before the effect": ("effect:before", False),
+    "after the effect": ("effect:after", False),
+    "before the commit": ("telling:before-commit", False),
+    "after the commit": ("telling:after-commit", True),
     "before the answer": ("answer:before", True),
+    SOME_MOMENT: (AT_SOME_MOMENT, None),
 }
 # What PassKit would do a second time without noticing.
 COUNTING = (
@@ -36,6 +45,10 @@ COUNTING = (
     "PUT /coupon/singleUse/coupon/redeem",
     "DELETE /members/member",
 )
+# As in `test_kills.py`: two actions are killed at every point, the others at one that chance chooses. Half as often.
+EVERYWHERE = ("create-pass", "update-points")
+OTHERS = [action for action in SCENES if action not in EVERYWHERE]
+FEWER_KILLS = max(1, KILLS // 2)
 
 
 class Joined:
@@ -54,10 +67,8 @@ class Joined:
         """Connect the demo account, as `passrail issuer connect` does."""
         world = self.stage.world
         service = make_service(replace(world.service.settings, vault_keys=VAULT_KEYS))
-        secrets = {"api_key": self.fake.credentials.key, "secret": self.fake.credentials.secret}
-        target = upstream.Target("pub1", secrets, self.fake.url, "https://pub1.pskt.io")
         self.fake.switches.hold_deliveries = True
-        upstream.connect(service, world.account.id, Mode.TEST, target)
+        connect(service, world.account.id, Mode.TEST, "passkit", target_of(self.fake))
         with service.store.read() as connection:
             found = programs.page(connection, world.account.id, Mode.TEST, kind=None, before=None, limit=100)
         self.programs = {one.kind: one.id for one in found if one.issuer == "passkit"}
@@ -73,30 +84,59 @@ class Joined:
         return replace(scene, program=self.programs[kind])
 
 
-@pytest.fixture(scope="module")
-def joined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
-    """A server that can be killed, connected to a PassKit that checks every request."""
-    with killable_server(tmp_path_factory.mktemp("stage"), VAULT_KEYS=VAULT_KEYS) as stage:
+@contextmanager
+def joined_server(folder: Path, database_url: str = "") -> Iterator[Joined]:
+    """Run a server that can be killed, connected to a PassKit that checks every request."""
+    with killable_server(folder, database_url, VAULT_KEYS=VAULT_KEYS) as stage:
         made = Joined(stage)
         with made.fake.running():
             made.connect()
             yield made
 
 
-@pytest.mark.parametrize("action", list(SCENES))
-@pytest.mark.parametrize("point", POINTS)
-def test_a_killed_action_at_passkit_is_done_once(joined: Joined, action: str, point: str) -> None:
-    counted = kill_with_key(joined.stage, joined.scene(action), POINTS[point], KILLS)
-    effects = joined.fake.recording.effects
-    double = {key: number for key, number in effects.items() if key[0] in COUNTING and number > 1}
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
+    """The server on SQLite."""
+    with joined_server(tmp_path_factory.mktemp("stage")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def joined_on_postgresql(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Joined]:
+    """The same on PostgreSQL."""
+    with joined_server(tmp_path_factory.mktemp("stage"), request.getfixturevalue("postgres_url")()) as made:
+        yield made
+
+
+def kill(joined: Joined, database: str, action: str, point: str) -> None:
+    """Kill at a point, and see that nothing is double, lost or torn, here and at PassKit."""
+    counted = kill_with_key(joined.stage, joined.scene(action), POINTS[point], FEWER_KILLS)
+    double = {done: times for done, times in joined.fake.doubles.items() if done[0] in COUNTING}
     counted.doubles += len(double)
-    TALLY.put("PassKit over HTTP, SQLite", action, point, counted)
-    assert counted.kills == KILLS
+    TALLY.put(f"PassKit over HTTP, {database}", action, point, counted)
+    assert counted.kills == FEWER_KILLS
     assert counted.is_clean, (counted, double)
 
 
-def test_points_were_counted_once_by_passkits_own_record(joined: Joined) -> None:
-    events = [one for one in joined.fake.state.member_events if one["eventType"] == "EVENT_MEMBER_POINTS_EARNED"]
-    named = [one["externalId"] for one in events]
-    assert len(named) == len(set(named)) > 0
-    assert {one["points"] for one in joined.fake.state.members if one.get("points")} == {25}
+@pytest.mark.parametrize("action", EVERYWHERE)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_action_at_passkit_is_done_once(joined: Joined, action: str, point: str) -> None:
+    kill(joined, "SQLite", action, point)
+
+
+@pytest.mark.parametrize("action", OTHERS)
+def test_every_other_action_at_passkit_too_at_one_point(joined: Joined, action: str) -> None:
+    kill(joined, "SQLite", action, random.choice(list(POINTS)))
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_on_postgresql_points_at_passkit_are_counted_once(joined_on_postgresql: Joined, point: str) -> None:
+    kill(joined_on_postgresql, "PostgreSQL", "update-points", point)
+
+
+def test_points_were_counted_once_by_passkits_own_record(joined: Joined, joined_on_postgresql: Joined) -> None:
+    for one in (joined, joined_on_postgresql):
+        events = [done for done in one.fake.state.member_events if done["eventType"] == "EVENT_MEMBER_POINTS_EARNED"]
+        named = [done["externalId"] for done in events]
+        assert len(named) == len(set(named)) > 0
+        assert {member["points"] for member in one.fake.state.members if member.get("points")} == {25}

@@ -22,8 +22,9 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
+from app.errors import NotApplicable
 from app.issuers.protocol import Basis
-from app.model import Mode
+from app.model import BUILTIN, Mode, Pass
 from app.operations.plan import NAMES, CannotGoOn, Plan, Refusal, issuer_id, make_plan, plan_of, to_request
 from app.store.operations import Operation, OperationStatus
 
@@ -37,6 +38,17 @@ OPERATION = Operation(
     fingerprint="f",
     created_at=NOW,
     idempotency_key="invoice-1",
+)
+SUBJECT = Pass(
+    id="pass_1",
+    account_id="acct_1",
+    mode=Mode.TEST,
+    issuer=BUILTIN,
+    program_id="prog_1",
+    tier_id="bronze",
+    link_token="token",
+    created_at=NOW,
+    updated_at=NOW,
 )
 EFFECTS: tuple[Effect, ...] = (
     Issue(
@@ -74,6 +86,20 @@ def test_every_effect_comes_out_as_it_went_in() -> None:
     assert {type(effect) for effect in EFFECTS} == set(NAMES.values())
     full = replace(PLAN, done=3, notes=("One.",), refusal=Refusal(code="not-applicable", detail="No."))
     assert plan_of(kept(full)) == full
+
+
+def test_while_what_was_tried_is_taken_back_the_plan_keeps_what_was_asked_for() -> None:
+    begun = replace(PLAN, done=3)
+    taking_back = begun.taking_back((SetExpiry(expires_at=None),), ("back-1",), NotApplicable("No."))
+    assert plan_of(kept(taking_back)) == taking_back
+    assert (taking_back.next, taking_back.ids[taking_back.done]) == (SetExpiry(expires_at=None), "back-1")
+    places = range(len(EFFECTS) + 1)
+    assert [place for place in places if taking_back.has_done(place)] == [0, 1, 2]
+    taken_back = taking_back.after(SUBJECT, {"changed": ["expires_at"]}, ("A note.",))
+    assert taken_back.is_complete
+    assert [place for place in places if taken_back.has_done(place)] == [0, 1, 2, len(EFFECTS)]
+    assert replace(taken_back.as_asked(), basis=begun.basis) == begun
+    assert begun.as_asked() is begun
 
 
 def test_what_a_later_version_added_does_no_harm() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from app.clock import to_text
+from app.operations.plan import issuer_id
 from tests.fakes.passkit import seed
+from tests.fakes.passkit_client import Client
 from tests.passkit.conftest import Joined, upstream_id
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace", "phone": "+44 20 7946 0000"}
@@ -19,6 +21,8 @@ CREATE = {
     "coupon": "POST /coupon/singleUse/coupon",
     "event_ticket": "POST /eventTickets/ticket",
 }
+EARN, BURN, SET = (f"PUT /members/member/points/{verb}" for verb in ("earn", "burn", "set"))
+MEMBER = "GET /members/member/id/{id}"
 
 
 def done(joined: Joined, action: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -33,6 +37,11 @@ def refused(joined: Joined, action: str, body: dict[str, Any], status: int, code
     assert (answer.status_code, answer.get_json()["code"]) == (status, code), answer.text
     problem: dict[str, Any] = answer.get_json()
     return problem
+
+
+def our_id(joined: Joined, action: str, key: str) -> str:
+    """Return what stands at PassKit beside the only effect of an action; `key`: or the operation's ID."""
+    return issuer_id(joined.world.account.id, "test", action, key)
 
 
 def stored(joined: Joined, pass_id: str) -> dict[str, Any]:
@@ -51,9 +60,8 @@ def values(joined: Joined, kind: str) -> dict[str, Any]:
 @every_kind
 def test_create(joined: Joined, kind: str) -> None:
     made = joined.make(kind, external_id="c-1", **values(joined, kind))
-    asked = joined.routes()
-    assert asked[0] == CREATE[kind]
-    assert len(asked) == (2 if kind == "event_ticket" else 1)  # a ticket's event is read
+    # A ticket tells only in its record which event it is for.
+    assert joined.routes() == [CREATE[kind]] + ["GET /eventTickets/ticket/id/{id}"] * (kind == "event_ticket")
     assert (made["issuer"], made["created"], made["status"]) == ("passkit", True, "active")
     record = joined.record(made)
     assert record.get("externalId") == "c-1" or record["ticketNumber"] == "c-1"
@@ -72,11 +80,15 @@ def test_create(joined: Joined, kind: str) -> None:
 
 
 @every_kind
-def test_create_without_an_external_id_can_be_found_again_all_the_same(joined: Joined, kind: str) -> None:
-    made = joined.make(kind)
+@pytest.mark.parametrize("key", [None, "k-1"])
+def test_create_without_an_external_id_can_be_found_again_all_the_same(
+    joined: Joined, kind: str, key: str | None
+) -> None:
+    made = done(joined, "create-pass", {"program_id": joined.program_id(kind)}, idempotency_key=key)
     assert made["external_id"] is None
     record = joined.record(made)
-    assert (record.get("externalId") or record["ticketNumber"]).startswith("passrail-")
+    expected = f"passrail-{our_id(joined, 'create-pass', key or made['operation_id'])}"
+    assert (record.get("externalId") or record["ticketNumber"]) == expected
 
 
 @every_kind
@@ -89,8 +101,6 @@ def test_create_again_returns_what_is_there(joined: Joined, kind: str) -> None:
 
 def enrolled_there(joined: Joined) -> str:
     """Make a member as PassKit's own pages do, and return PassKit's ID of it."""
-    from tests.fakes.passkit_client import Client
-
     made = Client(joined.fake).enrol("c-7", points=40.0, person={"forename": "Grace", "emailAddress": "G@example.com"})
     joined.routes()
     return made
@@ -148,10 +158,31 @@ def test_update_leaves_what_others_wrote_into_the_record(joined: Joined) -> None
     assert joined.record(made)["metaData"] == {"favouriteColour": "red", "other": "kept"}
 
 
-def test_update_refuses_what_passkit_cannot_do(joined: Joined) -> None:
+@pytest.mark.parametrize("name", ["email", "first_name", "last_name", "phone"])
+def test_what_passkit_cannot_take_away_is_refused_and_nothing_is_written(joined: Joined, name: str) -> None:
     made = joined.make(**ADA)
-    problem = refused(joined, "update-pass", {"pass_id": made["id"], "email": None}, 422, "validation-failed")
-    assert problem["errors"][0]["field"] == "email"
+    before = dict(joined.record(made)["person"])
+    joined.routes()
+    body = {"pass_id": made["id"], "fields": {"favouriteColour": "red"}, name: None}
+    problem = refused(joined, "update-pass", body, 422, "validation-failed")
+    assert [one["field"] for one in problem["errors"]] == [name]
+    assert "PassKit cannot take this value away" in problem["errors"][0]["message"]
+    assert joined.routes() == [MEMBER]
+    assert joined.record(made)["person"] == before
+    assert stored(joined, made["id"])[name] == ADA[name].replace(" ", "")
+    assert [one["type"] for one in joined.world.events()] == ["pass.created"]
+
+
+def test_what_passkit_does_not_have_need_not_be_taken_away(joined: Joined) -> None:
+    made = joined.make(first_name="Ada")
+    changed = done(joined, "update-pass", {"pass_id": made["id"], "phone": None, "first_name": "Grace"})
+    assert (changed["changed"], changed["phone"]) == (["first_name"], None)
+    del joined.record(made)["person"]["forename"], joined.record(made)["person"]["displayName"]  # somebody at PassKit
+    changed = done(joined, "update-pass", {"pass_id": made["id"], "first_name": None})
+    assert changed["first_name"] is None
+
+
+def test_an_expiry_that_the_offer_decides_is_refused(joined: Joined) -> None:
     fixed = joined.make("coupon", tier_id=seed.OFFER_FIXED)
     refused(joined, "update-pass", {"pass_id": fixed["id"], "expires_at": "2027-01-31"}, 422, "not-applicable")
 
@@ -159,9 +190,21 @@ def test_update_refuses_what_passkit_cannot_do(joined: Joined) -> None:
 def test_a_phone_number_without_country_code_is_left_out_and_the_rest_is_written(joined: Joined) -> None:
     made = joined.make(**ADA)
     changed = done(joined, "update-pass", {"pass_id": made["id"], "phone": "030 1234", "first_name": "Grace"})
-    assert changed["changed"] == ["first_name"]
+    assert (changed["changed"], changed["phone"]) == (["first_name"], "+442079460000")
     assert "The phone number was left out" in " ".join(changed["notes"])
-    assert joined.record(made)["person"]["forename"] == "Grace"
+    person = joined.record(made)["person"]
+    assert (person["forename"], person["mobileNumber"]) == ("Grace", "+442079460000")
+    [told] = joined.world.events(type="pass.updated")
+    assert (told["data"]["changed"], told["data"]["notes"]) == (["first_name"], changed["notes"])
+
+
+def test_a_phone_number_alone_that_is_left_out_changes_nothing_and_says_so(joined: Joined) -> None:
+    made = joined.make(**ADA)
+    joined.routes()
+    changed = done(joined, "update-pass", {"pass_id": made["id"], "phone": "030 1234"})
+    assert (changed["changed"], len(changed["notes"])) == ([], 1)
+    assert joined.routes() == [MEMBER]
+    assert joined.world.events(type="pass.updated") == []
 
 
 def test_points(joined: Joined) -> None:
@@ -171,19 +214,62 @@ def test_points(joined: Joined) -> None:
     assert (added["points"], added["points_before"], added["points_change"]) == (105.5, 100, 5.5)
     taken = done(joined, "update-points", {"pass_id": made["id"], "change": "subtract", "points": 100})
     assert (taken["points"], taken["points_before"], taken["points_change"]) == (5.5, 105.5, -100)
-    joined_routes = joined.routes()
-    assert joined_routes == ["PUT /members/member/points/earn", "PUT /members/member/points/burn"]
+    assert joined.routes() == [EARN, BURN]
     for number in (7, 0):
-        assert (
-            done(joined, "update-points", {"pass_id": made["id"], "change": "set", "points": number})["points"]
-            == number
-        )
+        changed = done(joined, "update-points", {"pass_id": made["id"], "change": "set", "points": number})
+        assert changed["points"] == number
+        assert joined.routes() == [MEMBER, SET]
     assert joined.record(made)["points"] == 0
     assert {one["type"] for one in joined.world.events()} == {"pass.created", "points.changed"}
     body = {"pass_id": made["id"], "change": "subtract", "points": 1}
     refused(joined, "update-points", body, 422, "insufficient-points")
     problem = refused(joined, "update-points", {**body, "allow_negative": True}, 422, "insufficient-points")
     assert "Allow it in the tier's settings in PassKit's portal" in problem["detail"]
+
+
+@pytest.mark.parametrize("key", [None, "k-1"])
+@pytest.mark.parametrize(("change", "route"), [("add", EARN), ("subtract", BURN), ("set", SET)])
+def test_our_id_stands_beside_the_points_at_passkit(joined: Joined, key: str | None, change: str, route: str) -> None:
+    made = joined.make(points=10)
+    body = {"pass_id": made["id"], "change": change, "points": 3}
+    changed = done(joined, "update-points", body, idempotency_key=key)
+    own = our_id(joined, "update-points", key or changed["operation_id"])
+    assert joined.fake.effects(route, own) == 1
+    assert (key or changed["operation_id"]) not in own
+
+
+def test_points_that_are_set_already_are_looked_at_and_not_set(joined: Joined) -> None:
+    made = joined.make(points=10)
+    joined.routes()
+    body = {"pass_id": made["id"], "change": "set", "points": 10}
+    assert done(joined, "update-points", body)["points_change"] == 0
+    assert joined.routes() == [MEMBER]
+    joined.record(made)["points"] = 500.0  # somebody at PassKit
+    changed = done(joined, "update-points", body)
+    assert (changed["points"], changed["points_before"], changed["points_change"]) == (10, 500, -490)
+
+
+def test_a_refusal_frees_the_key(joined: Joined) -> None:
+    made = joined.make(points=10)
+    body = {"pass_id": made["id"], "change": "subtract", "points": 20}
+    answer = joined.act("update-points", body, idempotency_key="k-1")
+    assert answer.get_json()["code"] == "insufficient-points"
+    joined.record(made)["points"] = 25.0  # somebody at PassKit
+    other = done(joined, "update-points", {**body, "points": 15}, idempotency_key="k-1")
+    assert (other["points"], other["points_before"]) == (10, 25)
+    assert other["operation_id"] != answer.get_json()["operation_id"]
+
+
+def test_what_passkit_certainly_refused_frees_the_key(joined: Joined) -> None:
+    made = joined.make(points=10)
+    joined.fake.fail("status", BURN, status=500, body='{"error":"insufficient points","code":2}')
+    body = {"pass_id": made["id"], "change": "subtract", "points": 5}
+    joined.routes()
+    answer = joined.act("update-points", body, idempotency_key="k-1")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "insufficient-points")
+    assert joined.routes() == [BURN]  # there is nothing to find out
+    again = done(joined, "update-points", {**body, "points": 4}, idempotency_key="k-1")
+    assert (again["points"], again["operation_id"] != answer.get_json()["operation_id"]) == (6, True)
 
 
 def test_points_that_somebody_else_gave_are_seen_before_anything_is_refused(joined: Joined) -> None:
@@ -233,15 +319,24 @@ def test_tier(joined: Joined) -> None:
     assert joined.record(made)["tierId"] == seed.GOLD
 
 
+@pytest.mark.parametrize("key", [None, "k-1"])
 @pytest.mark.parametrize("kind", ["coupon", "event_ticket"])
-def test_redeem(joined: Joined, kind: str) -> None:
+def test_redeem(joined: Joined, kind: str, key: str | None) -> None:
     made = joined.make(kind)
-    used = done(joined, "redeem-pass", {"pass_id": made["id"], "reference": "receipt-77"})
-    assert (used["status"], used["reference"]) == ("redeemed", "receipt-77")
+    body = {"pass_id": made["id"], "reference": "receipt-77", "amount": "49.90"}
+    used = done(joined, "redeem-pass", body, idempotency_key=key)
+    assert (used["status"], used["reference"], used["amount"]) == ("redeemed", "receipt-77", 49.9)
     details = joined.record(made)["redemptionDetails"]
-    place = "transactionReference" if kind == "coupon" else "redemptionSource"
-    assert details[place] == "receipt-77"
+    assert details["redemptionReference"] == our_id(joined, "redeem-pass", key or used["operation_id"])
+    if kind == "coupon":
+        assert (details["transactionReference"], details["transactionAmount"]) == ("receipt-77", 49.9)
+    else:
+        assert details["redemptionSource"] == "receipt-77"
     refused(joined, "redeem-pass", {"pass_id": made["id"]}, 409, "already-redeemed")
+
+
+@pytest.mark.parametrize("kind", ["coupon", "event_ticket"])
+def test_what_somebody_else_has_redeemed_is_refused(joined: Joined, kind: str) -> None:
     other = joined.make(kind)
     joined.record(other).update(status="REDEEMED", redemptionDetails={"redemptionReference": "till 4"})
     refused(joined, "redeem-pass", {"pass_id": other["id"]}, 409, "already-redeemed")
@@ -358,7 +453,8 @@ def test_find_pass_finds_what_was_made_at_passkit(joined: Joined) -> None:
 
 
 def test_an_external_id_of_our_own_making_is_nobodys(joined: Joined) -> None:
-    made = joined.make()
-    query = {"program_id": joined.program_id(), "external_id": f"passrail-{made['operation_id']}"}
+    own = joined.record(joined.make())["externalId"]
+    assert own.startswith("passrail-")
+    query = {"program_id": joined.program_id(), "external_id": own}
     assert joined.world.get("/v1/passes", query_string=query).get_json()["data"] == []
     refused(joined, "update-points", {**query, "change": "add", "points": 1}, 404, "not-found")

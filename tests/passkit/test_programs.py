@@ -48,6 +48,6 @@ def test_programs_are_made_at_passkit(joined: Joined) -> None:
     body = {"kind": "membership", "name": "Mine"}
     answer = joined.world.request("POST", "/v1/programs", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "not-applicable")
-    assert "live at PassKit" in answer.get_json()["detail"]
+    assert "live at PassKit. Make or change the program there" in answer.get_json()["detail"]
     answer = joined.world.request("PATCH", f"/v1/programs/{joined.program_id()}", json={"name": "Mine"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "not-applicable")

@@ -183,7 +183,7 @@ def hide_all_events(joined: Joined) -> None:
 
 
 def keep_no_events(joined: Joined) -> None:
-    joined.fake.switches.event_types_not_kept = frozenset({"EVENT_MEMBER_POINTS_EARNED"})
+    joined.fake.switches.event_types_not_kept = ["EVENT_MEMBER_POINTS_EARNED"]
 
 
 def lose_the_last_line(joined: Joined) -> None:
@@ -233,7 +233,7 @@ def test_who_else_changed_the_balance_meanwhile_makes_it_unknown_and_never_doubl
     assert add(joined, made).get_json()["code"] == "outcome-unknown"
     joined.fake.faults.clear()
     Client(joined.fake).right("PUT", "/members/member/points/burn", {"id": upstream_id(made), "points": 5})
-    joined.fake.switches.event_types_not_kept = frozenset({"EVENT_MEMBER_POINTS_EARNED"})
+    joined.fake.switches.event_types_not_kept = ["EVENT_MEMBER_POINTS_EARNED"]
     for _ in range(3):
         joined.world.clock.advance(minutes=5)
         assert add(joined, made).get_json()["code"] == "outcome-unknown"
