@@ -97,6 +97,15 @@ def _batch(path: str, operation_id: str) -> Callable[[World], Call]:
     return lambda world: Call("POST", f"/v1/actions/{path}/batch", {"items": [action_input(world, operation_id)]})
 
 
+def new_unknown_operation(world: World, *, key: str | None = None) -> str:
+    """Leave an operation of unknown outcome, in a program of its own: it has no pass of the magic ID yet."""
+    program = _create_program(world).send(world).get_json()
+    body = {"program_id": program["id"], "external_id": "simulate_timeout"}
+    answer = world.act("create-pass", body, idempotency_key=key or f"unknown-{next(NUMBERS)}")
+    assert answer.status_code == 504, answer.text
+    return str(answer.get_json()["operation_id"])
+
+
 def _get(path: str) -> Callable[[World], Call]:
     return lambda world: Call("GET", path.format(**_own(world)))
 
@@ -137,6 +146,29 @@ def _with_hook(method: str, path: str, json: Any = None) -> Callable[[World], Ca
     return make
 
 
+def _resolve(world: World) -> Call:
+    return Call("POST", f"/v1/operations/{new_unknown_operation(world)}/resolve", {"happened": True})
+
+
+def connect(world: World, *, key: str | None = None) -> None:
+    """Connect the account of the key to the fake PassKit."""
+    answer = Call("PUT", "/v1/issuer", CONNECTION).send(world, key=key)
+    assert answer.status_code == 200, answer.text
+
+
+def _connected(method: str, path: str, json: Any = None) -> Callable[[World], Call]:
+    def make(world: World) -> Call:
+        connect(world)
+        return Call(method, path, json)
+
+    return make
+
+
+def _get_import(world: World) -> Call:
+    begun = CALLS["import_passes"](world).send(world)
+    return Call("GET", begun.headers["Location"])
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     **{action.operation_id: _action(action.name, action.operation_id) for action in ACTIONS},
     **{f"{action.operation_id}_batch": _batch(action.name, action.operation_id) for action in ACTIONS},
@@ -150,6 +182,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "list_tiers": _get("/v1/programs/{program_id}/tiers"),
     "list_fields": _get("/v1/programs/{program_id}/fields"),
     "get_operation": _get("/v1/operations/{operation_id}"),
+    "resolve_operation": _resolve,
     "list_events": _get("/v1/events"),
     "list_event_types": _get("/v1/event-types"),
     "list_hooks": _with_hook("GET", "/v1/hooks"),
@@ -164,7 +197,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "get_me": _get("/v1/me"),
     "get_issuer": _get("/v1/issuer"),
     "connect_issuer": lambda world: Call("PUT", "/v1/issuer", CONNECTION),
+    "change_issuer": _connected("PATCH", "/v1/issuer", {"ends_cards_by": "delete"}),
     "forget_issuer": lambda world: Call("DELETE", "/v1/issuer"),
+    "import_passes": _connected("POST", "/v1/issuer/import", {}),
+    "get_import": _get_import,
 }
 
 

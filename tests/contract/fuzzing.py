@@ -16,6 +16,10 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
+from app import identifiers
+from app.model import Mode
+from app.store import imports
+from app.store.imports import Import, ImportStatus, Position
 from app.store.tables import operations, passes
 from tests.contract import document
 from tests.contract.aim import KEYS_VARIABLE, LOG_VARIABLE, TARGETS_VARIABLE, Targets
@@ -219,6 +223,8 @@ def _targets(world: World) -> Targets:
             "list_tiers": {"program_id": [MEMBERSHIP, COUPON, TICKET]},
             "list_fields": {"program_id": [MEMBERSHIP, COUPON, TICKET]},
             "get_operation": {"operation_id": [one["operation_id"] for one in kept]},
+            "resolve_operation": {"operation_id": _leave_unknown(world)},
+            "get_import": {"import_id": [_note_import(world)]},
             **{
                 name: {"hook_id": hooks}
                 for name in ("get_hook", "update_hook", "test_hook", "list_deliveries", "replay_deliveries")
@@ -263,6 +269,32 @@ def _issue(world: World, programs: list[str], number: int, name: str) -> list[Ma
         names = {"pass_id": made["id"], "program_id": program_id, **holder}
         issued.append({**names, "field": FIELDS[program_id], "operation_id": made["operation_id"]})
     return issued
+
+
+def _leave_unknown(world: World) -> list[str]:
+    """Leave operations of unknown outcome, in a program that nothing else is tried on."""
+    body = {"program_id": _make_program(world, "Unknown outcomes"), "external_id": "simulate_timeout"}
+    tried = [world.act("create-pass", body) for _ in range(USED_UP)]
+    assert {answer.status_code for answer in tried} == {504}
+    return [answer.get_json()["operation_id"] for answer in tried]
+
+
+def _note_import(world: World) -> str:
+    """Put an import on record: the service that is fuzzed has no keys for a vault, so that none can be begun."""
+    now = world.clock()
+    done = Import(
+        id=identifiers.new_id(identifiers.IMPORT),
+        account_id=world.account.id,
+        mode=Mode.TEST,
+        program_id=None,
+        status=ImportStatus.SUCCEEDED,
+        position=Position(""),
+        created_at=now,
+        finished_at=now,
+    )
+    with world.service.store.write() as connection:
+        imports.add(connection, done)
+    return done.id
 
 
 def _make_program(world: World, name: str) -> str:

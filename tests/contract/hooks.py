@@ -26,7 +26,7 @@ NOTES = Path(os.environ[LOG_VARIABLE]).open("a", encoding="utf-8", buffering=1) 
 # Refusals of data that the description allows: rules about more than the data, by code.
 ABOUT_STATE = {
     "idempotency-key-reused": "What a key was used for before is not in the request.",
-    "not-applicable": "The state and the kind of the pass are not in the request.",
+    "not-applicable": "The state of the pass, the operation or the connection is not in the request.",
     "insufficient-points": "The balance is not in the request.",
     "upstream-rejected": "The issuer's refusal, here forced by `simulate_rejected`.",
 }
