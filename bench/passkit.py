@@ -19,7 +19,7 @@ from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, generate_key
 from app.clock import system_clock
 from app.demo import demo_programs
-from app.issuers.passkit.programs import NAME
+from app.issuers.passkit import PassKit
 from app.model import Mode, Pass
 from app.store import passes, programs
 from bench import bare
@@ -105,11 +105,11 @@ def connect(database: Database, upstream: Upstream) -> Database:
     vault = Vault.from_setting(settings.vault_keys)
     facts = {"protocol": "MEMBERSHIP", "pass_url": upstream.url, "is_draft": False, "overdraw": []}
     like = replace(demo_programs(account_id, now)[0], fields=())
-    program = replace(like, id=PROGRAM, name="Bench", issuer=NAME, upstream_id=PROGRAM, upstream=facts)
+    program = replace(like, id=PROGRAM, name="Bench", issuer=PassKit.name, upstream_id=PROGRAM, upstream=facts)
     connection_to_passkit = IssuerConnection(
         account_id=account_id,
         mode=Mode.TEST,
-        issuer=NAME,
+        issuer=PassKit.name,
         region="pub1",
         base_url=upstream.url,
         pass_url=upstream.url,
@@ -134,7 +134,7 @@ def _member(account_id: str, number: int) -> Pass:
         id=f"pass_{number:032x}",
         account_id=account_id,
         mode=Mode.TEST,
-        issuer=NAME,
+        issuer=PassKit.name,
         program_id=PROGRAM,
         tier_id="tier_demo_bronze",
         link_token=f"{number:022x}",
