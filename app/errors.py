@@ -290,10 +290,11 @@ class UpstreamRejected(PassrailError):
     code = "upstream-rejected"
     title = "The issuer refused"
     explanation = (
-        "The service where the pass lives refused the request, and would refuse it again. `detail` repeats its "
-        "reason. Nothing was changed. To try again after mending the cause, use a new unique event ID."
+        "The service where the pass lives refused the request. `detail` repeats its reason, and says what was done "
+        "before that, if anything was. Mend the cause and send the same request with the same key: the key is free, "
+        "and the service looks first whether anything came of the refused request."
     )
-    example = "The issuer refused the request: simulated rejection. Change the values and use a new event ID."
+    example = "The issuer refused the request: simulated rejection. Mend the cause and send it again."
 
 
 class UpstreamCredentialsRefused(PassrailError):
@@ -362,9 +363,11 @@ class OutcomeUnknown(PassrailError):
     title = "It is not known whether it happened"
     retryable = True
     explanation = (
-        "The issuer did not answer in time: the action may or may not have happened. Send the same request with "
-        "the **same** idempotency key (or unique event ID). The service then finds out first, and finishes the "
-        "work once. Do not use a new key: that would be a second request."
+        "The issuer did not say clearly what became of the request, and its records do not tell either: the action may "
+        "or may not have happened. Send the same request with the **same** idempotency key (or unique event ID). The "
+        "service then finds out first, and finishes the work once. Do not use a new key: that would be a second "
+        "request. The service also looks again by itself, for a day; then a person has to say what happened: "
+        "`POST /v1/operations/{id}/resolve`."
     )
     example = "The issuer did not answer in time. Send the same request with the same key to learn the outcome."
 

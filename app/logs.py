@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, TextIO, cast
 
-import orjson
-from flask import Flask, Response, g, got_request_exception, has_request_context, request
+from flask import Flask, g, got_request_exception, has_request_context, request
 from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
-from app.identifiers import REQUEST, new_id
+from app.observe import method_of, time_text
 from app.scrub import scrub, scrub_named, scrub_text
 from app.service import current_service
-
-REQUEST_ID_HEADER = "X-Request-ID"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 # Libraries that talk at every request, some of them of its path (ours, or that at another service).
 TALKATIVE = ("werkzeug", "urllib3", "requests", "alembic")
@@ -81,7 +75,7 @@ class JsonLines(JsonFormatter):
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Put the fields in the order in which people read them."""
-        log_data["time"] = _time(record.created)
+        log_data["time"] = time_text(record.created)
         log_data["level"] = record.levelname.lower()
         log_data["logger"] = record.name
         log_data["message"] = record.message
@@ -92,15 +86,6 @@ class JsonLines(JsonFormatter):
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         """Write the line."""
         return self._encode(log_data)
-
-
-def _time(created: float) -> str:
-    return f"{_second(int(created))}.{int(created % 1 * 1000):03d}Z"
-
-
-@lru_cache(maxsize=2)
-def _second(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 class StandardOutput(logging.StreamHandler[TextIO]):
@@ -140,10 +125,8 @@ def current_request_id() -> str | None:
 
 
 def init_app(app: Flask) -> None:
-    """Give every request an ID and a log line. Call it first: the first `after_request` is the last to run."""
+    """Log what nobody expected, and nothing that must not leak."""
     configure(current_level(app))
-    app.before_request(_start)
-    app.after_request(_finish)
     # Flask's own line names the real path, which can be the secret address of a pass.
     app.log_exception = _log_nothing  # type: ignore[method-assign, assignment]
     got_request_exception.connect(_on_exception, app)
@@ -162,7 +145,7 @@ def unhandled(error: BaseException) -> None:
     g.logged_error = error
     rule = request.url_rule.rule if request.url_rule else None
     logging.getLogger("passrail.error").error(
-        "unhandled exception", exc_info=error, extra={"method": _method(), "route": rule}
+        "unhandled exception", exc_info=error, extra={"method": method_of(request), "route": rule}
     )
 
 
@@ -172,52 +155,3 @@ def _on_exception(_app: Flask, exception: BaseException, **_more: object) -> Non
 
 def _log_nothing(_exc_info: object) -> None:
     """Stand in for `Flask.log_exception`; the signal before it has logged already."""
-
-
-def _start() -> None:
-    g.request_id = new_id(REQUEST)
-    g.request_started = time.perf_counter()
-
-
-def _method() -> str:
-    return request.method if request.method in METHODS else "other"
-
-
-_REQUESTS = logging.getLogger("passrail.request")
-
-
-def _finish(response: Response) -> Response:
-    finished = time.perf_counter()
-    context = g._get_current_object()
-    request_id = context.get("request_id")
-    if request_id is None:  # the request failed before it began
-        return response
-    response.headers[REQUEST_ID_HEADER] = request_id
-    if not _REQUESTS.isEnabledFor(logging.INFO):
-        return response
-    current = request._get_current_object()  # type: ignore[attr-defined]
-    fields = {
-        "request_id": request_id,
-        "method": current.method if current.method in METHODS else "other",
-        "route": current.url_rule.rule if current.url_rule else None,
-        "status": response.status_code,
-        "duration_ms": round((finished - context.request_started) * 1000, 2),
-    }
-    caller = context.get("caller")
-    if caller is not None:
-        fields["account_id"] = caller.account_id
-        fields["mode"] = str(caller.mode)
-    if operation_id := context.get("operation_id"):
-        fields["operation_id"] = operation_id
-    _write_request(fields)
-    return response
-
-
-def _write_request(fields: dict[str, Any]) -> None:
-    """Write the line of a request past the handlers, which cost three times as much as the line itself.
-
-    All its values are ours, so that there is nothing to scrub; it is one write, so that lines do not mix.
-    """
-    line = {"time": _time(time.time()), "level": "info", "logger": _REQUESTS.name, "message": "request", **fields}
-    sys.stdout.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode())
-    sys.stdout.flush()

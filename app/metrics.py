@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.observe import meters
 from app.service import Service, current_service
 from app.store.engine import Store
 from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations, troubles
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
-# Seconds. Few on purpose: every bucket is a file entry for each route and process.
-BUCKETS = (0.005, 0.02, 0.1, 0.5, 2.5, 10.0)
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OPEN_STATUSES = ("running", "unknown")
 
 _COUNT_OPEN = select(operations.c.status, func.count().label("number")).where(OPEN).group_by(operations.c.status)
@@ -49,67 +45,6 @@ _TROUBLES = select(troubles.c.kind, func.count(), func.count(troubles.c.parked_a
 RECENT_SECONDS = 300
 ENDED_STATUSES = ("delivered", "failed", "dropped")
 _log = logging.getLogger(__name__)
-
-
-class Meters:
-    """What is counted in this process. `count_request` finds its counters in dicts: `labels()` is slow."""
-
-    def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
-
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "passrail_requests",
-            "Requests answered. `route` is the rule of the address, `none` where there is no such address.",
-            ["route", "method", "status"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "passrail_request_seconds",
-            "Seconds until a request was answered.",
-            ["route"],
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self._operations = Counter(
-            "passrail_operations",
-            "Actions done or refused, by outcome.",
-            ["action", "outcome"],
-            registry=self.registry,
-        )
-        self._requests_by_labels: dict[tuple[str, str, int], Counter] = {}
-        self._seconds_by_route: dict[str, Histogram] = {}
-
-    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
-        labels = (route, method, status)
-        counter = self._requests_by_labels.get(labels)
-        if counter is None:
-            counter = self._requests_by_labels[labels] = self._requests.labels(route, method, str(status))
-        counter.inc()
-        histogram = self._seconds_by_route.get(route)
-        if histogram is None:
-            histogram = self._seconds_by_route[route] = self._seconds.labels(route)
-        histogram.observe(seconds)
-
-    def count_operation(self, action: str, outcome: str) -> None:
-        """Count one operation that came to an end."""
-        self._operations.labels(action, outcome).inc()
-
-
-@lru_cache(maxsize=1)
-def meters() -> Meters:
-    """Return the meters of this process; the first call decides between one process and several.
-
-    That call is `init_app`'s: of two threads that both come first each would get meters of its own, and figures
-    would be lost.
-    """
-    return Meters()
-
-
-def count_operation(action: str, outcome: str) -> None:
-    """Count an operation: its action's name and how it ended, `succeeded` or the code of the problem."""
-    meters().count_operation(action, outcome)
 
 
 class OpenOperations:
@@ -194,10 +129,7 @@ class Troubles:
 
 
 def init_app(app: Flask) -> None:
-    """Count every request of the application and add `GET /metrics`."""
-    meters()
-    app.before_request(_start)
-    app.after_request(_finish)
+    """Add `GET /metrics`."""
     app.add_url_rule("/metrics", "metrics", show)
 
 
@@ -222,21 +154,3 @@ def _counted() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
-
-
-def _start() -> None:
-    g.metrics_started = time.perf_counter()
-
-
-def _finish(response: Response) -> Response:
-    started = g.get("metrics_started")
-    if started is not None:
-        rule = request.url_rule
-        method = request.method
-        meters().count_request(
-            rule.rule if rule else "none",
-            method if method in METHODS else "other",
-            response.status_code,
-            time.perf_counter() - started,
-        )
-    return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from flask import current_app
 
@@ -12,26 +12,28 @@ from app.accounts.keys import KeyRing
 from app.accounts.vault import InvalidKeys, Vault
 from app.clock import Clock, system_clock
 from app.issuers import make_remote_kinds
-from app.issuers.protocol import RemoteKind
+from app.issuers.remote import RemoteKind, Target
 from app.model import Mode
 from app.settings import InvalidSetting, Settings
 from app.store.engine import Store, leave_it_to_the_sweep
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-class IssuerNames:
-    """Which issuer programs and passes live at, as far as it was asked for: it never changes."""
 
-    SIZE = 20_000
+class Memory(Generic[K, V]):
+    """What a process has found out and what never changes. It holds at most `size` values, and then begins anew."""
 
-    def __init__(self) -> None:
-        self._names: dict[tuple[str, Mode, str], str] = {}
-        self.get = self._names.get
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: dict[K, V] = {}
+        self.get = self._values.get
 
-    def put(self, place: tuple[str, Mode, str], name: str) -> None:
-        """Remember the issuer of a program or pass: `place` is account, mode and ID."""
-        if len(self._names) >= self.SIZE:
-            self._names.clear()
-        self._names[place] = name
+    def put(self, key: K, value: V) -> None:
+        """Remember a value."""
+        if len(self._values) >= self._size:
+            self._values.clear()
+        self._values[key] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Service:
         public_url: address of the service in links, without a slash at its end.
         vault: None where no VAULT_KEYS are set.
         remote_kinds: the kinds of remote issuer, by name.
-        issuer_names: where programs and passes live, as far as it is known.
+        issuer_names: the issuer of programs and passes, by account, mode and ID.
+        targets: where and with what connections lead to their issuers, by name and sealed credentials.
     """
 
     settings: Settings
@@ -52,7 +55,8 @@ class Service:
     public_url: str
     vault: Vault | None = None
     remote_kinds: Mapping[str, RemoteKind] = field(default_factory=dict)
-    issuer_names: IssuerNames = field(default_factory=IssuerNames)
+    issuer_names: Memory[tuple[str, Mode, str], str] = field(default_factory=lambda: Memory(20_000))
+    targets: Memory[tuple[str, str], Target] = field(default_factory=lambda: Memory(1_000), repr=False)
 
 
 def make_service(

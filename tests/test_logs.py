@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, g
 
-from app import logs, scrub
+from app import logs, observe, scrub
 from app.identifiers import new_id
 from app.service import make_service
 from app.settings import Settings
@@ -73,6 +73,7 @@ def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
 def app(tmp_path: Path, output: Output) -> Flask:
     app = Flask("toy")
     app.extensions["passrail"] = make_service(Settings(data_dir=str(tmp_path)))
+    observe.init_app(app)
     logs.init_app(app)
 
     @app.get("/p/<token>")
@@ -227,6 +228,7 @@ def test_many_applications_log_each_line_once(tmp_path: Path, output: Output) ->
     for number in range(5):
         app = Flask(f"toy{number}")
         app.extensions["passrail"] = make_service(Settings(data_dir=str(tmp_path)))
+        observe.init_app(app)
         logs.init_app(app)
     app.test_client().get("/nowhere")
     assert len(lines(output)) == 1
@@ -235,6 +237,7 @@ def test_many_applications_log_each_line_once(tmp_path: Path, output: Output) ->
 def test_the_least_level_is_a_setting(tmp_path: Path, output: Output) -> None:
     app = Flask("toy")
     app.extensions["passrail"] = make_service(Settings(data_dir=str(tmp_path), log_level="ERROR"))
+    observe.init_app(app)
     logs.init_app(app)
     assert "X-Request-ID" in app.test_client().get("/nowhere").headers
     log.warning("not this")

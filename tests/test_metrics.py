@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
-from app import metrics
+from app import metrics, observe
 from app.service import Service, make_service
 from app.settings import Settings
 from app.store import tables
@@ -46,6 +46,7 @@ def service(tmp_path: Path) -> Service:
 def client(service: Service) -> FlaskClient:
     app = Flask("toy")
     app.extensions["passrail"] = service
+    observe.init_app(app)
     metrics.init_app(app)
     app.add_url_rule("/toy/<name>", "toy", lambda name: name)
     return app.test_client()
@@ -73,7 +74,7 @@ def test_counts_requests_by_rule_and_not_by_address(client: FlaskClient) -> None
 def test_counts_operations_by_action_and_outcome(client: FlaskClient) -> None:
     labels = {"action": "test_action", "outcome": "succeeded"}
     before = figure(client.get("/metrics").text, "passrail_operations_total", **labels)
-    metrics.count_operation("test_action", "succeeded")
+    observe.count_operation("test_action", "succeeded")
     assert figure(client.get("/metrics").text, "passrail_operations_total", **labels) == before + 1
 
 
@@ -102,6 +103,7 @@ def test_tells_the_open_operations_of_the_database(client: FlaskClient, service:
 def test_answers_without_a_database(tmp_path: Path) -> None:
     app = Flask("toy")
     app.extensions["passrail"] = make_service(Settings(data_dir=str(tmp_path)))
+    observe.init_app(app)
     metrics.init_app(app)
     answer = app.test_client().get("/metrics")
     assert answer.status_code == 200

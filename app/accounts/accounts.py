@@ -64,13 +64,6 @@ def list_accounts(connection: Connection) -> list[Account]:
     return [_from_row(*row) for row in connection.execute(select(accounts).order_by(accounts.c.id))]
 
 
-def default_country(connection: Connection, account_id: str) -> str | None:
-    """Return the country that the account's phone numbers without a country code are read as numbers of."""
-    query = select(accounts.c.default_country).where(accounts.c.id == account_id)
-    country: str | None = connection.execute(query).scalar_one()
-    return country
-
-
 def set_default_country(connection: Connection, account_id: str, country: str | None) -> None:
     """Write down the country that phone numbers without a country code are read as numbers of; None: there is none.
 

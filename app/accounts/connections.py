@@ -18,13 +18,13 @@ from app.clock import to_text
 from app.model import EndsCardsBy, Mode
 from app.store import troubles
 from app.store.statement import Statement
-from app.store.tables import connections
+from app.store.tables import accounts, connections
 from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
+# The country that phone numbers are read as numbers of is the account's.
+_EVERY = select(connections, accounts.c.default_country).join(accounts, accounts.c.id == connections.c.account_id)
 _MINE = Statement(
-    select(connections).where(
-        connections.c.account_id == bindparam("account_id"), connections.c.mode == bindparam("mode")
-    )
+    _EVERY.where(connections.c.account_id == bindparam("account_id"), connections.c.mode == bindparam("mode"))
 )
 
 
@@ -52,6 +52,7 @@ class IssuerConnection:
     refreshed_at: datetime | None = None
     ends_cards_by: EndsCardsBy = EndsCardsBy.EXPIRY
     notes: tuple[str, ...] = ()
+    default_country: str | None = None
 
     @property
     def name(self) -> str:
@@ -115,7 +116,7 @@ def set_ends_cards_by(connection: Connection, account_id: str, mode: Mode, ends_
 
 def lock(connection: Connection, account_id: str, mode: Mode) -> IssuerConnection | None:
     """Return the account's connection; nobody else who locks it goes on before the transaction ends."""
-    row = connection.execute(_only(select(connections), account_id, mode).with_for_update()).first()
+    row = connection.execute(_only(_EVERY, account_id, mode).with_for_update(of=connections)).first()
     return None if row is None else _from_columns(row)
 
 
@@ -144,7 +145,7 @@ def reseal_all(connection: Connection, vault: Vault) -> int:
         app.accounts.vault.VaultError: a row cannot be opened; nothing was changed then.
     """
     changed = 0
-    for row in connection.execute(select(connections)).all():
+    for row in connection.execute(_EVERY).all():
         one = _from_columns(row)
         if vault.is_current(one.sealed):
             continue
@@ -160,7 +161,7 @@ def _only(statement: Any, account_id: str, mode: Mode) -> Any:
 
 def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
     account_id, mode, issuer, region, base_url, pass_url, sealed, company, username, *rest = columns
-    connected_at, last_worked_at, last_problem, refreshed_at, ends_cards_by, notes = rest
+    connected_at, last_worked_at, last_problem, refreshed_at, ends_cards_by, notes, default_country = rest
     return IssuerConnection(
         account_id=account_id,
         mode=Mode(mode),
@@ -177,6 +178,7 @@ def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
         refreshed_at=from_milliseconds(refreshed_at),
         ends_cards_by=EndsCardsBy(ends_cards_by),
         notes=tuple(json.loads(notes)) if notes else (),
+        default_country=default_country,
     )
 
 

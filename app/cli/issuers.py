@@ -10,7 +10,7 @@ import click
 
 from app.cli.common import account_and_mode, account_id, open_service
 from app.clock import to_text as time_text
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import EndsCardsBy, Mode
 from app.service import Service
 from app.store import imports as import_rows

@@ -9,7 +9,7 @@ import click
 
 from app.cli.common import account_and_mode, open_service
 from app.cli.issuers import connect, connect_account, ends_cards_by_option
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 
 
 @connect.command("passkit")

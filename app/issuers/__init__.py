@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from app.clock import Clock
 from app.issuers import passkit
-from app.issuers.protocol import RemoteKind
+from app.issuers.remote import RemoteKind
 from app.schema import Base
 from app.settings import Settings
 

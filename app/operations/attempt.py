@@ -1,4 +1,4 @@
-"""What was done under a key before, and an operation taken in hand: by its request, a repeat, the sweep, a person."""
+"""An operation taken in hand, by whoever holds its lease: its request, a repeat, the sweep, a person."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from app.effects import Issue
-from app.errors import IdempotencyKeyReused
 from app.model import Pass, Program
 from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
-from app.operations.record import Answer, Request, in_progress
+from app.operations.record import in_progress
 from app.service import Service
 from app.store import operations, passes, programs, troubles
 from app.store.operations import Operation, OperationStatus
@@ -47,28 +46,6 @@ class Attempt:
         then count a second time is not done late and unasked.
         """
         return self.is_unattended and self.operation.idempotency_key is None and self.plan.next.counts
-
-
-def earlier_of(connection: Connection, request: Request) -> Operation | None:
-    """Return the operation that has this request's key."""
-    if request.key is None:
-        return None
-    caller = request.caller
-    return operations.get_by_key(connection, caller.account_id, caller.mode, request.action.name, request.key)
-
-
-def repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
-    """Answer as before.
-
-    Raises:
-        IdempotencyKeyReused: that was another request.
-        IdempotencyInProgress: there is no answer yet.
-    """
-    if earlier.fingerprint != request.fingerprint:
-        raise IdempotencyKeyReused()
-    if earlier.answer is not None:
-        return Answer(earlier.id, earlier.answer, replayed=True)
-    raise in_progress(earlier, now)
 
 
 def lease_from(service: Service, now: datetime) -> datetime:

@@ -31,7 +31,7 @@ from app.effects import (
     UpdateHolder,
     merged,
 )
-from app.errors import IdempotencyInProgress, PassrailError
+from app.errors import IdempotencyInProgress, IdempotencyKeyReused, PassrailError
 from app.events import outbox
 from app.events.types import (
     PASS_CREATED,
@@ -45,7 +45,7 @@ from app.events.types import (
 from app.model import Pass, Program
 from app.operations.action import Action
 from app.service import Service
-from app.store import passes
+from app.store import operations, passes
 from app.store.operations import Operation, OperationStatus
 from app.store.values import to_json
 from app.sync.erase import erase_holder
@@ -96,6 +96,28 @@ def fingerprint_of(body: Mapping[str, Any]) -> str:
     values = {name: value for name, value in body.items() if name != "unique_event_id"}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def earlier_of(connection: Connection, request: Request) -> Operation | None:
+    """Return the operation that has this request's key."""
+    if request.key is None:
+        return None
+    caller = request.caller
+    return operations.get_by_key(connection, caller.account_id, caller.mode, request.action.name, request.key)
+
+
+def repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
+    """Answer as before.
+
+    Raises:
+        IdempotencyKeyReused: that was another request.
+        IdempotencyInProgress: there is no answer yet.
+    """
+    if earlier.fingerprint != request.fingerprint:
+        raise IdempotencyKeyReused()
+    if earlier.answer is not None:
+        return Answer(earlier.id, earlier.answer, replayed=True)
+    raise in_progress(earlier, now)
 
 
 def new_operation(request: Request, now: datetime) -> Operation:

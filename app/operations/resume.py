@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from app.errors import IdempotencyInProgress, OutcomeUnknown, PassrailError
-from app.metrics import count_operation
+from app.observe import count_operation
 from app.operations.attempt import take_over
 from app.operations.steps import carry_out
 from app.service import Service

@@ -42,10 +42,10 @@ from app.errors import (
     PassrailError,
 )
 from app.issuers.simulated import OUTCOMES, refusal_without_pass
-from app.metrics import count_operation
 from app.model import BUILTIN, Mode, Pass
+from app.observe import count_operation
 from app.operations.action import Decision
-from app.operations.attempt import Attempt, earlier_of, lease_from, repeat, take_over
+from app.operations.attempt import Attempt, lease_from, take_over
 from app.operations.lookup import Case, find_program, issuer_of, look_up
 from app.operations.plan import CannotGoOn, basis_of, make_plan, plan_of, to_request
 from app.operations.record import (
@@ -53,8 +53,10 @@ from app.operations.record import (
     Request,
     answer_of,
     changes_of,
+    earlier_of,
     new_operation,
     refused,
+    repeat,
     succeeded,
     write_pass,
 )

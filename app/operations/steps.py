@@ -6,9 +6,9 @@ refused. No transaction is open while an issuer is asked.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from app.accounts import accounts
+from app.accounts.connections import IssuerConnection
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -59,8 +59,10 @@ def find_out(service: Service, attempt: Attempt) -> Answer | None:
         OutcomeUnknown: it cannot be told.
         PassrailError: as `carry_out`.
     """
+    outcome: Outcome | NotDone
     try:
-        outcome: Outcome | NotDone = _settled(service, attempt)
+        way = _way_to(service, attempt)
+        outcome = _settled(service, attempt, way)
     except PassrailError as error:
         outcome = Unclear(error)
     if isinstance(outcome, NotDone | Refused):
@@ -73,36 +75,74 @@ def find_out(service: Service, attempt: Attempt) -> Answer | None:
     return result if isinstance(result, Answer) else carry_out(service, result)
 
 
-# --- asking ---
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The issuer of a pass, and the connection that leads to it: None for test mode's simulated issuer."""
+
+    issuer: Issuer
+    connection: IssuerConnection | None
+
+
+def _way_to(service: Service, attempt: Attempt) -> _Way:
+    """Return the way to the issuer.
+
+    Raises:
+        UpstreamCredentialsRefused: there is no connection to it, or its credentials cannot be opened.
+        CannotGoOn: there is nobody to ask.
+    """
+    operation = attempt.operation
+    if attempt.program.issuer == BUILTIN:
+        simulated = simulated_issuer(operation.mode, attempt.subject.external_id)
+        if simulated is None:
+            raise CannotGoOn(f"Operation {operation.id} is about a pass that has no issuer to be asked.")
+        return _Way(simulated, None)
+    one = connections.need(service, operation.account_id, operation.mode)
+    return _Way(connections.open_issuer(service, one), one)
 
 
 def _ask(service: Service, attempt: Attempt) -> tuple[Outcome, bool]:
     """Have the next effect made true, or find out that it is; say also whether it was tried now."""
     try:
-        if attempt.tried_at is not None:
-            found = _settled(service, attempt)
-            if not isinstance(found, NotDone):
-                return found, False
-            if attempt.is_only_looked_into:
-                return Refused(
-                    UpstreamUnavailable("The issuer did not take this request. Nothing was changed; send it again.")
-                ), False
-        return _try(service, attempt), True
+        way = _way_to(service, attempt)
     except PassrailError as error:
-        # The issuer could not be asked at all: there is no connection, or its credentials cannot be opened.
         return (Refused(error) if attempt.tried_at is None else Unclear(error)), False
+    if attempt.tried_at is not None:
+        found = _settled(service, attempt, way)
+        if not isinstance(found, NotDone):
+            return found, False
+        if attempt.is_only_looked_into:
+            undone = "The issuer did not take this request. Nothing was changed; send it again."
+            return Refused(UpstreamUnavailable(undone)), False
+    return _try(service, attempt, way), True
 
 
-def _try(service: Service, attempt: Attempt) -> Outcome:
-    issuer, step = _issuer(service, attempt), _step(service, attempt)
-    effect = attempt.plan.next
-    outcome = perform(issuer, effect, step)
+def _try(service: Service, attempt: Attempt, way: _Way) -> Outcome:
+    """Have the effect made true; whatever is not clear is looked into at once, whatever the answer said."""
+    effect, step = attempt.plan.next, _step(service, attempt, way)
+    outcome = perform(way.issuer, effect, step)
     if isinstance(effect, Issue) and isinstance(outcome, Done) and _is_on_record(service, outcome.after):
         outcome = Unclear(UpstreamRejected("The issuer answered about another pass."), is_answered=True)
     if isinstance(outcome, Unclear):
-        outcome = _look_into(issuer, effect, step, outcome)
-    _note(service, attempt, outcome)
+        found = way.issuer.settled(effect, replace(step, tried_at=step.now, is_answered=outcome.is_answered))
+        if not isinstance(found, NotDone):
+            outcome = found
+        elif outcome.is_answered:
+            outcome = Refused(outcome.error, was_sent=True)
+    _note(service, way, outcome)
     return outcome
+
+
+def _settled(service: Service, attempt: Attempt, way: _Way) -> Settled:
+    found = way.issuer.settled(attempt.plan.next, _step(service, attempt, way))
+    _note(service, way, found)
+    return found
+
+
+def _note(service: Service, way: _Way, outcome: Outcome | NotDone) -> None:
+    """Keep note of whether the connection works."""
+    if way.connection is not None:
+        error = outcome.error if isinstance(outcome, Refused | Unclear) else None
+        connections.note(service, way.connection, error)
 
 
 def _is_on_record(service: Service, made: Pass) -> bool:
@@ -114,36 +154,7 @@ def _is_on_record(service: Service, made: Pass) -> bool:
     return known is not None and known.external_id != made.external_id
 
 
-def _look_into(issuer: Issuer, effect: Effect, step: Step, unclear: Unclear) -> Outcome:
-    """Find out at once about an answer that is not clear, whatever it said."""
-    found = issuer.settled(effect, replace(step, tried_at=step.now, is_answered=unclear.is_answered))
-    if not isinstance(found, NotDone):
-        return found
-    return Refused(unclear.error, was_sent=True) if unclear.is_answered else unclear
-
-
-def _settled(service: Service, attempt: Attempt) -> Settled:
-    found = _issuer(service, attempt).settled(attempt.plan.next, _step(service, attempt))
-    _note(service, attempt, found)
-    return found
-
-
-def _issuer(service: Service, attempt: Attempt) -> Issuer:
-    """Return the issuer of the pass.
-
-    Raises:
-        UpstreamCredentialsRefused: there is no connection to it, or its credentials cannot be opened.
-    """
-    operation = attempt.operation
-    if attempt.program.issuer == BUILTIN:
-        simulated = simulated_issuer(operation.mode, attempt.subject.external_id)
-        if simulated is None:
-            raise CannotGoOn(f"Operation {operation.id} is about a pass that has no issuer to be asked.")
-        return simulated
-    return connections.open_issuer(service, connections.need(service, operation.account_id, operation.mode))
-
-
-def _step(service: Service, attempt: Attempt) -> Step:
+def _step(service: Service, attempt: Attempt, way: _Way) -> Step:
     plan, operation = attempt.plan, attempt.operation
     return Step(
         program=attempt.program,
@@ -156,13 +167,8 @@ def _step(service: Service, attempt: Attempt) -> Step:
         is_answered=attempt.is_answered,
         looks=operation.looks,
         now=service.clock(),
-        default_country=_default_country(service, operation.account_id),
+        default_country=None if way.connection is None else way.connection.default_country,
     )
-
-
-def _default_country(service: Service, account_id: str) -> str | None:
-    with service.store.read() as connection:
-        return accounts.default_country(connection, account_id)
 
 
 def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
@@ -186,10 +192,3 @@ def perform(issuer: Issuer, effect: Effect, step: Step) -> Outcome:
             return issuer.reinstate(effect, step)
         case SetExpiry():
             return issuer.set_expiry(effect, step)
-
-
-def _note(service: Service, attempt: Attempt, outcome: Outcome | NotDone) -> None:
-    """Keep note of whether the connection works."""
-    if attempt.program.issuer != BUILTIN:
-        error = outcome.error if isinstance(outcome, Refused | Unclear) else None
-        connections.note(service, attempt.operation.account_id, attempt.operation.mode, error)

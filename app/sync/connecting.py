@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import NotApplicable
-from app.issuers.protocol import Catalogue, Target
+from app.issuers.remote import Catalogue, Target
 from app.model import EndsCardsBy, Mode
 from app.service import Service
 from app.sync import connections

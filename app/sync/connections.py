@@ -14,7 +14,7 @@ from app.accounts import connections
 from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, VaultError
 from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused
-from app.issuers.protocol import Access, RemoteIssuer, Target
+from app.issuers.remote import Access, RemoteIssuer, Target
 from app.model import Mode
 from app.service import Service
 
@@ -57,6 +57,13 @@ def open_issuer(service: Service, one: IssuerConnection, seconds: float | None =
     Raises:
         UpstreamCredentialsRefused: the credentials cannot be opened with the keys of this service.
     """
+    target = service.targets.get((one.name, one.sealed)) or _open_target(service, one)
+    if seconds is None:
+        seconds = max(LEASE_MARGIN, min(ACTION_SECONDS, service.settings.lease_seconds - LEASE_MARGIN))
+    return open_target(service, one, target, seconds)
+
+
+def _open_target(service: Service, one: IssuerConnection) -> Target:
     try:
         secrets = one.secrets(vault_of(service))
     except (VaultError, NotApplicable) as error:
@@ -66,9 +73,8 @@ def open_issuer(service: Service, one: IssuerConnection, seconds: float | None =
             "sealed with. Put that key back, or connect again."
         ) from None
     target = Target(region=one.region, secrets=secrets, base_url=one.base_url, pass_url=one.pass_url)
-    if seconds is None:
-        seconds = max(LEASE_MARGIN, min(ACTION_SECONDS, service.settings.lease_seconds - LEASE_MARGIN))
-    return open_target(service, one, target, seconds)
+    service.targets.put((one.name, one.sealed), target)
+    return target
 
 
 def open_target(service: Service, one: IssuerConnection, target: Target, seconds: float) -> RemoteIssuer:
@@ -91,12 +97,9 @@ def vault_of(service: Service) -> Vault:
     return service.vault
 
 
-def note(service: Service, account_id: str, mode: Mode, error: PassrailError | None) -> None:
+def note(service: Service, one: IssuerConnection, error: PassrailError | None) -> None:
     """Keep note of what the last request to the issuer says of the connection."""
-    one = find(service, account_id, mode)
-    if one is None:
-        return
-    now = service.clock()
+    account_id, mode, now = one.account_id, one.mode, service.clock()
     if isinstance(error, UpstreamCredentialsRefused):
         with service.store.write() as connection:
             connections.note_problem(connection, account_id, mode, error.code, error.detail, now)
@@ -116,9 +119,9 @@ def asking(service: Service, one: IssuerConnection, seconds: float | None = None
     try:
         yield issuer
     except PassrailError as error:
-        note(service, one.account_id, one.mode, error)
+        note(service, one, error)
         raise
-    note(service, one.account_id, one.mode, None)
+    note(service, one, None)
 
 
 def refuse_own_programs(service: Service, account_id: str, mode: Mode) -> None:

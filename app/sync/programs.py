@@ -14,7 +14,7 @@ from app import identifiers
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
-from app.issuers.protocol import Catalogue, FoundProgram
+from app.issuers.remote import Catalogue, FoundProgram
 from app.model import CustomField, Program
 from app.service import Service
 from app.store import programs

@@ -29,21 +29,8 @@ from app.effects import (
     UpdateHolder,
 )
 from app.errors import OutcomeUnknown, PassrailError, UpstreamCredentialsRefused
-from app.issuers.protocol import (
-    Access,
-    Basis,
-    Done,
-    Exists,
-    NotDone,
-    Notification,
-    Outcome,
-    Refused,
-    RemoteIssuer,
-    RemoteKind,
-    Step,
-    Target,
-    Unclear,
-)
+from app.issuers.protocol import Basis, Done, Exists, NotDone, Outcome, Refused, Step, Unclear
+from app.issuers.remote import Access, Notification, RemoteIssuer, RemoteKind, Target
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program, Status
 from app.operations.steps import perform
 from tests.world import FakeClock

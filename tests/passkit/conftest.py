@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.issuers.passkit import PassKit
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import Mode
 from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors

@@ -12,7 +12,7 @@ import responses
 from app.accounts import connections
 from app.accounts.vault import Vault, generate_key
 from app.errors import NotApplicable, PassrailError, UpstreamCredentialsRefused, UpstreamUnavailable
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import Mode
 from app.sync import connecting
 from app.sync import connections as sync

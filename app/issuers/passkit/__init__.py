@@ -1,20 +1,25 @@
-"""PassKit (https://passkit.com), spoken to over its REST API.
+"""PassKit (https://passkit.com), asked over its REST API.
 
-    members, coupons, tickets     passes: one function a route, PassKit's own field names
-    loyalty                       a member's points, tier, visits, and the events that tell of them
-    discovery, sinks, links       what an account has to choose from; PassKit's webhooks; addresses of pass pages
-    records, choices, filters     what comes back, and what lists are narrowed by
-    reading, names                how single values of answers are read, and those that come as numbers
-    transport                     one request: token, slot, deadline, retries, validated answer
-    answers                       what an HTTP answer means
-    wire                          bytes: the connection pool, time and size limits
-    values                        how single values are written, and which are refused
-    failures                      every way a request can fail, the certain ways apart from the unclear ones
-    credentials                   how a request is signed
-    retry                         whether and when a failed try is repeated, as one pure function
+    kind                    what one process has of PassKit; `open` gives an account's issuer for one action
+    form                    what people fill in to connect
+    issuer, reader          the issuer: one method an effect; and what it only reads
+    evidence, balance       what became of an effect whose answer says nothing certain
+    validity                ending passes, and making them valid again
+    catalogue, discovery    what an account has to issue from
+    sinks                   PassKit's webhooks
+    points, passes          the routes of points and tiers, and of passes of each kind
+    mapping, holders        records as passes of ours; holders as PassKit's persons
+    records, filters        what comes back, and what lists are narrowed by
+    translate               which error of ours a failure is
+    transport               one request: token, slot, deadline, retries, validated answer
+    answers, refusals       what an HTTP answer means, and which of them are decisions
+    values, reading         how single values are written, and read
+    wire                    bytes: the pool of connections, limits of time and size
+    failures                every way a request can fail
+    credentials, retry      how a request is signed; whether a failed try is repeated
 
-A module imports only from those below it. Which routes exist, and what PassKit does with them, is known from its
-published SDK ("documented" in docstrings) or from what other developers published ("field report").
+A module imports from those below it. Which routes exist, and what PassKit does with them, is known from its published
+SDK ("documented" in docstrings) or from what other developers published ("field report").
 """
 
 from __future__ import annotations

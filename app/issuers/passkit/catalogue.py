@@ -25,7 +25,7 @@ from app.issuers.passkit.failures import CredentialsRefused, NotFound, PassKitFa
 from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS
 from app.issuers.passkit.translate import credentials_sentence
 from app.issuers.passkit.transport import Transport
-from app.issuers.protocol import Catalogue, FoundProgram, Profile
+from app.issuers.remote import Catalogue, FoundProgram, Profile
 from app.model import CustomField, FieldType, Kind, Tier
 
 REGION_WORDS = {"pub1": "EU", "pub2": "USA"}

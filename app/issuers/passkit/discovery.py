@@ -25,7 +25,6 @@ from app.issuers.passkit.reading import (
     text_of,
     whole_of,
 )
-from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 
 PROJECT_STATUS = {
@@ -127,7 +126,7 @@ class TemplateField:
 
 def account(transport: Transport) -> Account:
     """`GET /user/profile` -> whose credentials these are."""
-    return transport.send(Effect.NONE, "GET", "/user/profile", _account)
+    return transport.read("/user/profile", _account)
 
 
 def _account(found: Json) -> Account:
@@ -141,7 +140,7 @@ def _account(found: Json) -> Account:
 
 def need_projects(transport: Transport) -> None:
     """`POST /projects/list` Filters -> stream of Project. The wrong region takes the token and answers 404."""
-    transport.ask_list("/projects/list", lambda _: None, Filters(limit=1).to_json())
+    transport.read_list("/projects/list", lambda _: None, Filters(limit=1).to_json())
 
 
 def programs(transport: Transport) -> list[Project]:
@@ -184,7 +183,7 @@ def events(transport: Transport, production_id: str) -> list[Event]:
 
 def template_fields(transport: Transport, template_id: str) -> list[TemplateField]:
     """`GET /template/data/{id}` -> `template.data.dataFields`: those that a pass's `metaData` holds."""
-    return transport.send(Effect.NONE, "GET", "/template/data/{id}", _template_fields, path={"id": template_id})
+    return transport.read("/template/data/{id}", _template_fields, path={"id": template_id})
 
 
 def _all(
@@ -199,7 +198,7 @@ def _all(
 
     def ask(filters: Filters) -> list[T]:
         asked = filters.to_json() if body is None else {**body, "filters": filters.to_json()}
-        return transport.ask_list(route, read, asked, path=path)
+        return transport.read_list(route, read, asked, path=path)
 
     return list(pages(ask, Filters()))
 

@@ -49,7 +49,7 @@ from app.effects import (
 from app.errors import NotApplicable, UpstreamRejected
 from app.issuers.passkit.balance import CLOCKS, as_told, judge, not_done, others_of, unclear
 from app.issuers.passkit.holders import writes_of
-from app.issuers.passkit.mapping import new_pass, own_external_id, take_over
+from app.issuers.passkit.mapping import new_pass, own_external_id, updated_from
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.points import events
 from app.issuers.passkit.records import Record
@@ -112,15 +112,14 @@ def _counted(transport: Transport, effect: AddPoints | SetPoints, step: Step) ->
 
 
 def _moved(transport: Transport, effect: ChangeTier, step: Step) -> Settled:
-    assert step.program.upstream_id is not None
     record = _read(transport, step)
     before = step.basis.tier_id or step.subject.tier_id
-    moved = Done(replace(step.subject, tier_id=before), take_over(step.subject, record, step.program, step.now))
+    moved = Done(replace(step.subject, tier_id=before), updated_from(step.subject, record, step.program, step.now))
     if record.tier_id == effect.tier_id:
         return moved
     if record.tier_id == before:
         return not_done(step)
-    listed = events(transport, step.program.upstream_id, record.id)
+    listed = events(transport, str(step.program.upstream_id), record.id)
     if any(event.id == step.id for event in listed):
         return moved
     return unclear("PassKit has this pass on a tier that is neither the old nor the new one.")
@@ -130,13 +129,13 @@ def _moved(transport: Transport, effect: ChangeTier, step: Step) -> Settled:
 
 
 def _issued(transport: Transport, effect: Issue, step: Step) -> Settled:
-    found = _made_anew(transport, step, effect.external_id)
+    found = _find(transport, step, effect.external_id)
     if not _is_ours(found, effect.external_id, step, transport.offset()):
         return exists(found, step.program, step)
     return issued(step, found)
 
 
-def _made_anew(transport: Transport, step: Step, external_id: str | None) -> Record:
+def _find(transport: Transport, step: Step, external_id: str | None) -> Record:
     name = external_id or own_external_id(step.id)
     return routes_of(step.program).find(transport, str(step.program.upstream_id), name)
 
@@ -150,7 +149,7 @@ def _is_ours(found: Record, external_id: str | None, step: Step, offset: timedel
 def issued(step: Step, record: Record, notes: tuple[str, ...] = ()) -> Done:
     """Return that a pass was made."""
     made = replace(step.subject, upstream_id=record.id)
-    return Done(made, take_over(made, record, step.program, step.now), notes)
+    return Done(made, updated_from(made, record, step.program, step.now), notes)
 
 
 def exists(found: Record, program: Program, step: Step) -> Exists | Refused:
@@ -169,7 +168,7 @@ def _redeemed(transport: Transport, step: Step, effect: Redeem) -> Settled:
     if not record.is_redeemed:
         return not_done(step)
     if record.redemption_reference == step.id:
-        fresh = take_over(step.subject, record, step.program, step.now)
+        fresh = updated_from(step.subject, record, step.program, step.now)
         return Done(replace(step.subject, redeemed_at=None), replace(fresh, redeemed_at=effect.at))
     since = step.began_at + transport.offset() - CLOCKS
     if record.redemption_reference or record.redeemed_at is None or record.redeemed_at < since:
@@ -194,20 +193,20 @@ def _is_voided(record: Record, step: Step) -> bool:
 def _reinstated(transport: Transport, effect: Reinstate, step: Step) -> Settled:
     subject = step.subject
     if subject.upstream_id is None:
-        found = _made_anew(transport, step, subject.external_id)
+        found = _find(transport, step, subject.external_id)
         if not _is_ours(found, subject.external_id, step, transport.offset()):
             return not_done(step)
         return reissued(effect, step, found)
     record = _read(transport, step)
     if is_over(record, step.program, transport.now()):
         return NotDone()
-    return Done(subject, take_over(effect.on(subject, step.now), record, step.program, step.now))
+    return Done(subject, updated_from(effect.on(subject, step.now), record, step.program, step.now))
 
 
 def reissued(effect: Reinstate, step: Step, record: Record) -> Done:
     """Return that the record of a revoked pass was made anew."""
     valid = replace(effect.on(step.subject, step.now), upstream_id=record.id)
-    return Done(step.subject, take_over(valid, record, step.program, step.now), (REISSUED,))
+    return Done(step.subject, updated_from(valid, record, step.program, step.now), (REISSUED,))
 
 
 def _updated(transport: Transport, effect: UpdateHolder, step: Step) -> Settled:
@@ -215,7 +214,7 @@ def _updated(transport: Transport, effect: UpdateHolder, step: Step) -> Settled:
     left = writes_of(record, effect, step.default_country)
     if not left.is_nothing:
         return NotDone()
-    return Done(step.subject, take_over(step.subject, record, step.program, step.now), left.notes)
+    return Done(step.subject, updated_from(step.subject, record, step.program, step.now), left.notes)
 
 
 def _expiry_set(transport: Transport, effect: SetExpiry, step: Step) -> Settled:
@@ -227,7 +226,7 @@ def _expiry_set(transport: Transport, effect: SetExpiry, step: Step) -> Settled:
         is_done = is_over(record, step.program, now)
     if not is_done:
         return NotDone()
-    return Done(step.subject, take_over(step.subject, record, step.program, step.now))
+    return Done(step.subject, updated_from(step.subject, record, step.program, step.now))
 
 
 def _is_far(record: Record, step: Step) -> bool:

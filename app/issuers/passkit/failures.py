@@ -32,6 +32,8 @@ TEXT_LENGTH = 300
 class PassKitFailure(Exception):
     """A request to PassKit that failed. Nothing in it is secret or of a holder; it can be logged and shown.
 
+    `is_answered`: PassKit has answered, so that it is not at work on the request any more.
+
     Attributes:
         text: what PassKit said, cut to 300 characters, without secrets and e-mail addresses; or our own words.
         status: HTTP status, None when there was no answer.
@@ -41,12 +43,11 @@ class PassKitFailure(Exception):
         request: method and route, without the values in the path.
         is_read: the request only reads.
         tries: how often it was sent or tried to be.
-        after_lost: an earlier try of the same call may have taken effect, now or later.
     """
 
     outcome: ClassVar[Outcome] = Outcome.FINAL
     words: ClassVar[str] = "failed"
-    is_answer: ClassVar[bool] = True
+    is_answered: ClassVar[bool] = True
     was_not_sent: ClassVar[bool] = False
 
     def __init__(
@@ -67,17 +68,11 @@ class PassKitFailure(Exception):
         self.request: str | None = None
         self.is_read = False
         self.tries = 1
-        self.after_lost = False
 
     @property
     def is_certain(self) -> bool:
         """Tell whether the request certainly has no effect."""
-        return self.is_read or ((self.was_not_sent or self.is_known) and not self.after_lost)
-
-    @property
-    def is_answered(self) -> bool:
-        """Tell whether PassKit has answered every try, so that it is not at work on any of them."""
-        return self.is_answer and not self.after_lost
+        return self.is_read or self.was_not_sent or self.is_known
 
     def __str__(self) -> str:
         facts = [
@@ -173,7 +168,7 @@ class Lost(PassKitFailure):
 
     outcome = Outcome.LOST
     words = "has an unclear outcome"
-    is_answer = False
+    is_answered = False
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.schema import Base, Choice, Text
 
 SECRET_MAX = 4000
@@ -82,6 +82,7 @@ class ConnectForm(Base):
 
 
 def target_of(data: Mapping[str, Any]) -> Target:
+    """Return the target that a form names: by its region, or by the address that PassKit shows."""
     if "region" in data:
         return Target(region=data["region"], secrets=_secrets(data))
     address = PASSKIT_ADDRESS.fullmatch(data["base_url"])

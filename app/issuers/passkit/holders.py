@@ -106,16 +106,14 @@ def refuse_clearing(person: Json, changes: Holder) -> None:
 
 def e164(text: str, country: str | None) -> str | None:
     """Write a phone number as PassKit wants it: `+`, country code, digits. None: it cannot be written so."""
-    plain = _FILLING.sub("", text)
-    if _E164.fullmatch(plain):
-        return plain
     try:
         number = phonenumbers.parse(text, country)
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        pass
+    plain = _FILLING.sub("", text)  # of a form that PassKit takes, whatever the library knows of its country
+    return plain if _E164.fullmatch(plain) else None
 
 
 def is_same_phone(one: str | None, other: str | None) -> bool:

@@ -31,7 +31,7 @@ from app.errors import NotApplicable, PassrailError
 from app.issuers.passkit import evidence, points, validity
 from app.issuers.passkit.failures import Conflict, NotFound, PassKitFailure
 from app.issuers.passkit.holders import merged_person, writes_of
-from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, take_over
+from app.issuers.passkit.mapping import COMPUTED, expiry_of, own_external_id, updated_from
 from app.issuers.passkit.passes import New, Redemption, routes_of
 from app.issuers.passkit.points import Details
 from app.issuers.passkit.reader import PassKitReader
@@ -91,11 +91,12 @@ class PassKitIssuer(PassKitReader):
             if not conflict.is_certain or effect.external_id is None:
                 return Unclear(to_error(conflict), is_answered=conflict.is_answered)
             return self._existing(conflict, new.external_id, step)
-        made = replace(subject, upstream_id=upstream_id, phone=person.get("mobileNumber"))
+        tier_points = 0 if program.kind is Kind.MEMBERSHIP else None
+        made = replace(subject, upstream_id=upstream_id, phone=person.get("mobileNumber"), tier_points=tier_points)
         if program.kind is Kind.EVENT_TICKET or expiry_of(program, effect.tier_id) == COMPUTED:
             with suppress(PassKitFailure):  # it is made; what is not read now is read later
                 record = routes_of(program).get(self.transport, upstream_id)
-                made = take_over(made, record, program, step.now)
+                made = updated_from(made, record, program, step.now)
         return Done(made, made, (*notes, *validity.notes_on_date(effect.expires_at, made, program)))
 
     def _existing(self, conflict: Conflict, external_id: str, step: Step) -> Outcome:
@@ -113,13 +114,13 @@ class PassKitIssuer(PassKitReader):
         program, routes = step.program, routes_of(step.program)
         record = routes.get(self.transport, _upstream_id(step))
         writes = writes_of(record, effect, step.default_country)
-        before = take_over(step.subject, record, program, step.now)
+        before = updated_from(step.subject, record, program, step.now)
         if writes.is_nothing:
             return Done(before, before, writes.notes)
         routes.update(self.transport, record.id, writes)
         person = {**record.person, **(writes.person or {})}
         written = replace(record, person=person, meta_data=writes.meta_data or record.meta_data)
-        return Done(before, take_over(before, written, program, step.now), writes.notes)
+        return Done(before, updated_from(before, written, program, step.now), writes.notes)
 
     @_outcome
     def add_points(self, effect: AddPoints, step: Step) -> Outcome:
@@ -211,7 +212,12 @@ class PassKitIssuer(PassKitReader):
             points=subject.points,
             tier_points=subject.tier_points,
         )
-        upstream_id = routes_of(program).create(self.transport, program, new)
+        try:
+            upstream_id = routes_of(program).create(self.transport, program, new)
+        except Conflict as conflict:
+            if conflict.is_certain and program.kind is Kind.COUPON:
+                raise NotApplicable(evidence.KEEPS_ID) from None
+            raise
         record = routes_of(program).get(self.transport, upstream_id)
         done = evidence.reissued(effect, step, record)
         return replace(done, notes=(*done.notes, *notes))

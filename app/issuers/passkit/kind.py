@@ -15,8 +15,8 @@ from app.issuers.passkit import sinks
 from app.issuers.passkit.credentials import LOOPBACK, REGIONS, Credentials, InvalidCredentials
 from app.issuers.passkit.form import ConnectForm, target_of
 from app.issuers.passkit.issuer import PassKitIssuer
-from app.issuers.passkit.transport import Lane, Pool, Transport
-from app.issuers.protocol import Access, Notification, Target
+from app.issuers.passkit.transport import ConnectionState, Pool, Transport
+from app.issuers.remote import Access, Notification, Target
 from app.schema import Base
 from app.settings import Settings
 
@@ -33,7 +33,7 @@ class PassKit:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.pool = Pool(settings.passkit_at_once, clock)
-        self._lanes: dict[str, tuple[Target, Lane]] = {}
+        self._states: dict[str, tuple[Target, ConnectionState]] = {}
         self._lock = threading.Lock()
 
     def target(self, form: Mapping[str, Any]) -> Target:
@@ -53,19 +53,19 @@ class PassKit:
 
     def open(self, access: Access, now: datetime, seconds: float) -> PassKitIssuer:
         """Return PassKit as this account sees it."""
-        transport = Transport(self._lane(access), seconds)
+        transport = Transport(self._state(access), seconds)
         return PassKitIssuer(transport, access.target.region, now, access.ends_cards_by)
 
-    def _lane(self, access: Access) -> Lane:
+    def _state(self, access: Access) -> ConnectionState:
         """Return what the account's requests share; for other credentials or another host it begins anew."""
-        kept = self._lanes.get(access.name)
+        kept = self._states.get(access.name)
         if kept is not None and kept[0] == access.target:
             return kept[1]
-        made = Lane(self.pool, _credentials(access.target))
+        made = ConnectionState(self.pool, _credentials(access.target))
         with self._lock:
-            if len(self._lanes) >= KEPT:
-                self._lanes.clear()
-            self._lanes[access.name] = access.target, made
+            if len(self._states) >= KEPT:
+                self._states.clear()
+            self._states[access.name] = access.target, made
         return made
 
     def notification(self, body: str) -> Notification | None:

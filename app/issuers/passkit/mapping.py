@@ -49,10 +49,10 @@ def new_pass(record: Record, program: Program, now: datetime) -> Pass:
         external_id=None if not external_id or external_id.startswith(OWN_PREFIX) else external_id,
         upstream_id=record.id,
     )
-    return take_over(bare, record, program, now)
+    return updated_from(bare, record, program, now)
 
 
-def take_over(known: Pass, record: Record, program: Program, now: datetime) -> Pass:
+def updated_from(known: Pass, record: Record, program: Program, now: datetime) -> Pass:
     """Write what PassKit has over what we have; the same object when nothing differs.
 
     What PassKit cannot say stays: that a pass which is over was *revoked*, and when it would have expired.

@@ -21,7 +21,6 @@ from app.issuers.passkit.filters import Filters
 from app.issuers.passkit.holders import Writes
 from app.issuers.passkit.reading import nothing, required, same_id
 from app.issuers.passkit.records import Record, coupon, member, ticket
-from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 from app.issuers.passkit.values import given, without_none
 from app.model import Kind, Program
@@ -31,7 +30,7 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A pass to make. `external_id` is always given: with it the request may be repeated, the second is refused."""
+    """A pass to make. `external_id` is always given: by it the pass is found again after a lost answer."""
 
     tier_id: str
     external_id: str = field(repr=False)
@@ -69,7 +68,7 @@ class Routes(ABC):
             same_id(found, upstream_id)
             return self.record(found)
 
-        return transport.send(Effect.NONE, "GET", self._by_id, read, path={"id": upstream_id})
+        return transport.read(self._by_id, read, path={"id": upstream_id})
 
     @property
     def _by_id(self) -> str:
@@ -85,7 +84,7 @@ class Routes(ABC):
             return record
 
         route, path, query = self._by_external_id(program_id, external_id)
-        return transport.send(Effect.NONE, "GET", route, read, path=path, query=query)
+        return transport.read(route, read, path=path, query=query)
 
     @abstractmethod
     def _by_external_id(self, program_id: str, external_id: str) -> tuple[str, Texts | None, Texts | None]:
@@ -113,16 +112,16 @@ class Routes(ABC):
         self._write(transport, "PUT", self.path, upstream_id, body)
 
     def redeem(self, transport: Transport, upstream_id: str, redemption: Redemption) -> None:
-        """Use the pass up. Never repeated once a byte was sent."""
+        """Use the pass up."""
         raise InvalidRequest("Only coupons and event tickets are redeemed.")
 
     def delete(self, transport: Transport, upstream_id: str) -> None:
         """`DELETE` {id} -> {}. Irreversible; it alone ends billing for the pass (field report)."""
-        transport.send(Effect.IDEMPOTENT, "DELETE", self.path, nothing, self._named(upstream_id))
+        transport.write("DELETE", self.path, nothing, self._named(upstream_id))
 
     def need_program(self, transport: Transport, program_id: str) -> None:
         """Read the program. NotFound: PassKit does not know it, so that it knows none of its passes either."""
-        transport.send(Effect.NONE, "GET", self.program_path, lambda _: None, path={"id": program_id})
+        transport.read(self.program_path, lambda _: None, path={"id": program_id})
 
     def patch_person(self, transport: Transport, upstream_id: str, person: Json) -> None:
         """`PATCH .../person` {id, person} -> ID."""
@@ -133,14 +132,13 @@ class Routes(ABC):
         return {"id": upstream_id}
 
     def _write(self, transport: Transport, method: str, route: str, upstream_id: str, body: Json) -> None:
-        transport.send(Effect.IDEMPOTENT, method, route, lambda found: same_id(found, upstream_id), body)
+        transport.write(method, route, lambda found: same_id(found, upstream_id), body)
 
     def _create(self, transport: Transport, body: Json) -> str:
-        return transport.send(Effect.IDEMPOTENT, "POST", self.path, lambda found: required(found, "id"), body)
+        return transport.write("POST", self.path, lambda found: required(found, "id"), body)
 
     def _redeem(self, transport: Transport, upstream_id: str, body: Json) -> None:
-        route = f"{self.path}/redeem"
-        transport.send(Effect.EVERY_TIME, "PUT", route, lambda found: same_id(found, upstream_id), body)
+        self._write(transport, "PUT", f"{self.path}/redeem", upstream_id, body)
 
 
 def _common(new: New) -> dict[str, Any]:
@@ -168,7 +166,7 @@ class Members(Routes):
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /members/member/list/{programId}` {filters} -> stream of Member."""
         route, body = f"{self.path}/list/{{programId}}", {"filters": _part(offset, limit)}
-        return transport.ask_list(route, member, body, path={"programId": program_id})
+        return transport.read_list(route, member, body, path={"programId": program_id})
 
     def create(self, transport: Transport, program: Program, new: New) -> str:
         """`POST /members/member` {programId, tierId, externalId, person, metaData, points, expiryDate} -> ID."""
@@ -226,7 +224,7 @@ class Coupons(Routes):
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /coupon/singleUse/coupons/list/{couponCampaignId}` {filters} -> stream of Coupon."""
         route, body = "/coupon/singleUse/coupons/list/{couponCampaignId}", {"filters": _part(offset, limit)}
-        return transport.ask_list(route, coupon, body, path={"couponCampaignId": program_id})
+        return transport.read_list(route, coupon, body, path={"couponCampaignId": program_id})
 
     def create(self, transport: Transport, program: Program, new: New) -> str:
         """`POST /coupon/singleUse/coupon` {campaignId, offerId, externalId, person, metaData, expiryDate} -> ID."""
@@ -257,7 +255,7 @@ class Tickets(Routes):
     def page(self, transport: Transport, program_id: str, offset: int, limit: int) -> list[Record]:
         """`POST /eventTickets/tickets/list` {productionId, filters} -> stream of Ticket, in a shorter form."""
         body = {"productionId": program_id, "filters": _part(offset, limit)}
-        return transport.ask_list("/eventTickets/tickets/list", ticket, body)
+        return transport.read_list("/eventTickets/tickets/list", ticket, body)
 
     def create(self, transport: Transport, program: Program, new: New) -> str:
         """`POST /eventTickets/ticket` {eventId, ticketTypeId, ticketNumber, person, metaData, expiryDate} -> ID."""

@@ -29,7 +29,6 @@ from app.issuers.passkit.reading import (
     text_of,
     texts_by_name,
 )
-from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
 from app.issuers.passkit.values import without_none
 from app.issuers.protocol import Done, Step
@@ -90,13 +89,10 @@ class Event:
 
 
 def add(transport: Transport, member_id: str, points: Decimal, details: Details) -> Decimal:
-    """`PUT /members/member/points/earn` or `/burn` {id, points, eventDetails} -> balances after; return that of points.
-
-    Never repeated once a byte was sent.
-    """
+    """`PUT /members/member/points/earn` or `/burn` {id, points, eventDetails} -> balances; return that of points."""
     verb = "earn" if points > 0 else "burn"
     body = {"id": member_id, "points": values.points(abs(points)), "eventDetails": details.to_json()}
-    return _change(transport, Effect.EVERY_TIME, verb, member_id, body)
+    return _change(transport, verb, member_id, body)
 
 
 def set_balance(transport: Transport, member_id: str, points: Decimal, details: Details) -> Decimal:
@@ -106,17 +102,17 @@ def set_balance(transport: Transport, member_id: str, points: Decimal, details: 
     """
     what = {"points": values.points(points)} if points else {"resetPoints": True}
     body = {"id": member_id, **what, "eventDetails": details.to_json()}
-    return _change(transport, Effect.IDEMPOTENT, "set", member_id, body)
+    return _change(transport, "set", member_id, body)
 
 
-def _change(transport: Transport, effect: Effect, verb: str, member_id: str, body: Json) -> Decimal:
+def _change(transport: Transport, verb: str, member_id: str, body: Json) -> Decimal:
     def balance(found: Json) -> Decimal:
         same_id(found, member_id)
         if found.get("points") is None:
             raise MalformedAnswer("the balance is missing")
         return points_of(found, "points")
 
-    return transport.send(effect, "PUT", f"{MEMBER}/points/{verb}", balance, body)
+    return transport.write("PUT", f"{MEMBER}/points/{verb}", balance, body)
 
 
 def change_tier(transport: Transport, program_id: str, member_id: str, tier_id: str, details: Details) -> None:
@@ -126,7 +122,7 @@ def change_tier(transport: Transport, program_id: str, member_id: str, tier_id: 
         same_id(object_of(found, "member"), member_id)
 
     body = {"memberId": member_id, "programId": program_id, "tierId": tier_id, "eventDetails": details.to_json()}
-    transport.send(Effect.IDEMPOTENT, "PUT", f"{MEMBER}/tier", check, body)
+    transport.write("PUT", f"{MEMBER}/tier", check, body)
 
 
 def events(transport: Transport, program_id: str, member_id: str) -> list[Event]:
@@ -141,7 +137,7 @@ def events(transport: Transport, program_id: str, member_id: str) -> list[Event]
     route = "/members/program/list/events/{programId}"
 
     def ask(filters: Filters) -> list[Event]:
-        return transport.ask_list(route, _event, {"filters": filters.to_json()}, path={"programId": program_id})
+        return transport.read_list(route, _event, {"filters": filters.to_json()}, path={"programId": program_id})
 
     found = list(pages(ask, Filters(field="member.id", value=member_id, limit=EVENTS_PAGE)))
     if len(found) >= SCAN:

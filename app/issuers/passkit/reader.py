@@ -10,11 +10,11 @@ from datetime import datetime
 from app.errors import PassrailError, UpstreamRejected
 from app.issuers.passkit import catalogue, sinks
 from app.issuers.passkit.failures import NotFound, PassKitFailure
-from app.issuers.passkit.mapping import OWN_PREFIX, new_pass, take_over
+from app.issuers.passkit.mapping import OWN_PREFIX, new_pass, updated_from
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.translate import UNKNOWN_PROGRAM, to_error
 from app.issuers.passkit.transport import Transport
-from app.issuers.protocol import Catalogue, Profile
+from app.issuers.remote import Catalogue, Profile
 from app.model import Pass, Program
 
 
@@ -64,7 +64,7 @@ class PassKitReader:
             except NotFound:
                 self._need_program(program)
                 return None
-            return take_over(known, record, program, self.now)
+            return updated_from(known, record, program, self.now)
 
     def read_new(self, program: Program, upstream_id: str) -> Pass | None:
         """Return a pass that is not on record here, by PassKit's ID."""
@@ -82,7 +82,7 @@ class PassKitReader:
             found = routes_of(program).page(self.transport, _id_of(program), offset, limit)
         records = [(record, known(record.id)) for record in found]
         return [
-            new_pass(record, program, self.now) if one is None else take_over(one, record, program, self.now)
+            new_pass(record, program, self.now) if one is None else updated_from(one, record, program, self.now)
             for record, one in records
         ]
 

@@ -9,14 +9,6 @@ BASE_SECONDS = 0.25  # PassKit on 503: "Back off for 250ms and repeat request un
 LONGEST_SECONDS = 10.0  # a server that wants more time gets it from the caller: the failure names the time
 
 
-class Effect(Enum):
-    """What a request does, and so what repeating it would do."""
-
-    NONE = "none"  # it reads
-    IDEMPOTENT = "idempotent"  # it writes; writing the same again changes nothing more
-    EVERY_TIME = "every time"  # each repeat counts again: earn, burn, check-in, redeem
-
-
 class Outcome(Enum):
     """What is known after a try that failed."""
 
@@ -27,26 +19,26 @@ class Outcome(Enum):
 
 
 def next_wait(
-    attempt: int, outcome: Outcome, effect: Effect, retry_after: float | None = None, chance: float = 0.0
+    attempt: int, outcome: Outcome, *, is_read: bool, retry_after: float | None = None, chance: float = 0.0
 ) -> float | None:
     """Return the seconds to wait before the next try, or None when there shall be none.
 
     250 ms, doubling, each lengthened by up to as much again so that callers who failed together do not come back
     together; never shorter, because that is the least PassKit asks for. What `Retry-After` says wins over that.
 
-    A request that counts every time is only repeated when not a byte of it was sent. Not even a 429 or 503 is
-    reason enough: whoever holds the idempotency key decides, and can look first.
+    A request that writes is only repeated when not a byte of it was sent. Not even a 429 or 503 is reason enough:
+    what it says is no evidence, and whoever holds the idempotency key looks at the record first.
 
     Args:
         attempt: number of the try that has just failed, from 1.
         outcome: how it failed.
-        effect: what the request does.
+        is_read: the request only reads.
         retry_after: seconds the server asked for.
         chance: a random number, 0 <= chance < 1.
     """
     if outcome is Outcome.FINAL or attempt >= TRIES:
         return None
-    if effect is not Effect.NONE and outcome is not Outcome.NOT_SENT:
+    if not is_read and outcome is not Outcome.NOT_SENT:
         return None
     if retry_after is None:
         return BASE_SECONDS * 2.0 ** (attempt - 1) * (1 + chance)

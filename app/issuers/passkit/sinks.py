@@ -13,9 +13,8 @@ from app.issuers.passkit.answers import Json
 from app.issuers.passkit.failures import NotFound
 from app.issuers.passkit.filters import Filters, pages
 from app.issuers.passkit.reading import nothing, required, text_of
-from app.issuers.passkit.retry import Effect
 from app.issuers.passkit.transport import Transport
-from app.issuers.protocol import Notification
+from app.issuers.remote import Notification
 from app.model import Kind
 
 PROTOCOLS: Mapping[Kind, str] = {
@@ -40,8 +39,8 @@ _UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def create(transport: Transport, kind: Kind, program_id: str, url: str) -> str:
     """`POST /integrations/sink` {classId, protocol, passEventId, status, configType, configuration} -> ID.
 
-    `configuration` is JSON in a text (documented). A second sink like the first would be a second delivery, so this
-    is never repeated once a byte was sent: look for the address with `find` after a failure that is not certain.
+    `configuration` is JSON in a text (documented). A second sink like the first would be a second delivery: look for
+    the address with `find` after a failure that is not certain.
     """
     body = {
         "classId": program_id,
@@ -51,7 +50,7 @@ def create(transport: Transport, kind: Kind, program_id: str, url: str) -> str:
         "configType": "WEBHOOK",
         "configuration": json.dumps({"targetUrl": url}),
     }
-    return transport.send(Effect.EVERY_TIME, "POST", SINK, lambda found: required(found, "id"), body)
+    return transport.write("POST", SINK, lambda found: required(found, "id"), body)
 
 
 def find(transport: Transport, kind: Kind, program_id: str, url: str) -> str | None:
@@ -59,7 +58,7 @@ def find(transport: Transport, kind: Kind, program_id: str, url: str) -> str | N
 
     def ask(filters: Filters) -> list[tuple[str, str]]:
         body = {"classId": program_id, "protocol": PROTOCOLS[kind], "filters": filters.to_json()}
-        return transport.ask_list("/integrations/sinks/list", _sink, body)
+        return transport.read_list("/integrations/sinks/list", _sink, body)
 
     return next((sink_id for sink_id, target in pages(ask, Filters()) if target == url), None)
 
@@ -68,7 +67,7 @@ def delete(transport: Transport, kind: Kind, sink_id: str) -> None:
     """`DELETE /integrations/sink/{protocol}/{subscriptionId}` -> {}. One that is not there any more is as good."""
     path = {"protocol": PROTOCOLS[kind], "subscriptionId": sink_id}
     try:
-        transport.send(Effect.IDEMPOTENT, "DELETE", f"{SINK}/{{protocol}}/{{subscriptionId}}", nothing, path=path)
+        transport.write("DELETE", f"{SINK}/{{protocol}}/{{subscriptionId}}", nothing, path=path)
     except NotFound:
         return
 

@@ -16,11 +16,11 @@ from urllib.parse import urlencode
 
 import requests
 
-from app.clock import Clock, system_clock
+from app.clock import Clock
 from app.issuers.passkit.answers import Json, MalformedAnswer, date_of, parse_lines, parse_object
 from app.issuers.passkit.credentials import Credentials, authorization
 from app.issuers.passkit.failures import CredentialsRefused, Garbled, InvalidRequest, NotSent, PassKitFailure
-from app.issuers.passkit.retry import Effect, Outcome, next_wait
+from app.issuers.passkit.retry import next_wait
 from app.issuers.passkit.values import path_value
 from app.issuers.passkit.wire import ANSWER_SECONDS, Answer, Wire
 
@@ -50,14 +50,14 @@ class Pool:
     """
 
     at_once: int
-    clock: Clock = system_clock
+    clock: Clock
     wire: Wire = field(default_factory=Wire)
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
 
 
-class Lane:
+class ConnectionState:
     """What the requests of one connection (one account's credentials) have in common.
 
     `clock_offset` is what must be added to our clock to have PassKit's, in seconds. Every answer tells it by its `Date`
@@ -91,19 +91,19 @@ class Transport:
         writes: how many requests that write have been answered well.
     """
 
-    def __init__(self, lane: Lane, seconds: float) -> None:
+    def __init__(self, state: ConnectionState, seconds: float) -> None:
         """Everything done through this transport together, waits included, ends after about `seconds`."""
-        self._lane, self._pool = lane, lane.pool
-        self._until = lane.pool.monotonic() + seconds
+        self._state, self._pool = state, state.pool
+        self._until = state.pool.monotonic() + seconds
         self.writes = 0
 
     def __repr__(self) -> str:
-        return f"Transport({self._lane.credentials.base_url})"
+        return f"Transport({self._state.credentials.base_url})"
 
     @property
     def credentials(self) -> Credentials:
         """Whose requests these are."""
-        return self._lane.credentials
+        return self._state.credentials
 
     @property
     def at_once(self) -> int:
@@ -112,11 +112,11 @@ class Transport:
 
     def now(self) -> datetime:
         """Return PassKit's time."""
-        return self._lane.now()
+        return self._state.now()
 
     def offset(self) -> timedelta:
         """Return what must be added to our time to have PassKit's."""
-        return timedelta(seconds=self._lane.clock_offset)
+        return timedelta(seconds=self._state.clock_offset)
 
     def wait(self, seconds: float) -> bool:
         """Wait, if there is time for a further request after it; say whether there was."""
@@ -125,36 +125,29 @@ class Transport:
         self._pool.sleep(seconds)
         return True
 
-    def send(
+    def read(
         self,
-        effect: Effect,
-        method: str,
         route: str,
         read: Callable[[Json], T],
-        body: Json | None = None,
         *,
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> T:
-        """Send a request and return what `read` makes of the JSON object that comes back.
+        """Ask by GET and return what `read` makes of the JSON object that comes back.
 
         Args:
-            effect: what it does, which decides about repeats.
-            method, route: `PUT`, `/members/member/id/{id}`; only these go into logs and failures.
+            route: `/members/member/id/{id}`; only this goes into logs and failures.
             read: makes a value of the object, or raises MalformedAnswer.
-            body: the JSON object to send; also DELETE has one.
             path: values for the braces of the route.
             query: parameters behind the question mark.
 
         Raises:
-            PassKitFailure: see `failures`; it says whether there was an effect.
+            PassKitFailure: see `failures`.
         """
-        made = self._run(effect, method, route, body, path, query, lambda answer: read(self._object(answer)))
-        if effect is not Effect.NONE:
-            self.writes += 1
-        return made
+        request = self._prepare("GET", route, None, path, query)
+        return self._run(request, f"GET {route}", lambda answer: read(self._object(answer)), is_read=True)
 
-    def ask_list(
+    def read_list(
         self, route: str, read: Callable[[Json], T], body: Json, *, path: Mapping[str, str] | None = None
     ) -> list[T]:
         """Ask for a list by POST and return all its items.
@@ -163,9 +156,35 @@ class Transport:
         and reading it again is harmless. So no slot is held while somebody works through the items.
 
         Raises:
-            PassKitFailure: as `send`.
+            PassKitFailure: see `failures`.
         """
-        return self._run(Effect.NONE, "POST", route, body, path, None, lambda answer: self._items(answer, read))
+        request = self._prepare("POST", route, body, path, None)
+        return self._run(request, f"POST {route}", lambda answer: self._items(answer, read), is_read=True)
+
+    def write(
+        self,
+        method: str,
+        route: str,
+        read: Callable[[Json], T],
+        body: Json | None = None,
+        *,
+        path: Mapping[str, str] | None = None,
+    ) -> T:
+        """Send what changes something, and return what `read` makes of the JSON object that comes back.
+
+        Args:
+            method, route: `PUT`, `/members/member`; only these go into logs and failures.
+            read: makes a value of the object, or raises MalformedAnswer.
+            body: the JSON object to send; also DELETE has one.
+            path: values for the braces of the route.
+
+        Raises:
+            PassKitFailure: see `failures`; it says whether there was certainly no effect.
+        """
+        request = self._prepare(method, route, body, path, None)
+        made = self._run(request, f"{method} {route}", lambda answer: read(self._object(answer)), is_read=False)
+        self.writes += 1
+        return made
 
     def _object(self, answer: Answer) -> Json:
         return parse_object(answer, self.credentials.secrets, self._pool.clock())
@@ -173,18 +192,8 @@ class Transport:
     def _items(self, answer: Answer, read: Callable[[Json], T]) -> list[T]:
         return [read(item) for item in parse_lines(answer, self.credentials.secrets, self._pool.clock())]
 
-    def _run(
-        self,
-        effect: Effect,
-        method: str,
-        route: str,
-        body: Json | None,
-        path: Mapping[str, str] | None,
-        query: Mapping[str, str] | None,
-        read: Callable[[Answer], T],
-    ) -> T:
-        request = self._prepare(method, route, body, path or {}, query)
-        tries, lost, clock_was_wrong = 0, False, False
+    def _run(self, request: requests.PreparedRequest, name: str, read: Callable[[Answer], T], *, is_read: bool) -> T:
+        tries, clock_was_wrong = 0, False
         while True:
             tries += 1
             if tries > 1:
@@ -193,25 +202,25 @@ class Transport:
                 return self._try(request, read)
             except PassKitFailure as caught:
                 failure = caught
-            failure.request, failure.tries, failure.after_lost = f"{method} {route}", tries, lost
-            failure.is_read = effect is Effect.NONE
+            failure.request, failure.tries, failure.is_read = name, tries, is_read
             if isinstance(failure, CredentialsRefused):
                 failure.is_long_lived = bool(self.credentials.long_lived_token)
                 if failure.is_about_time and not failure.is_long_lived and not clock_was_wrong:
                     clock_was_wrong = True  # by now PassKit's is known
                     continue
-            lost = lost or failure.outcome is Outcome.LOST
-            wait = next_wait(tries, failure.outcome, effect, failure.retry_after, self._pool.chance())
+            wait = next_wait(
+                tries, failure.outcome, is_read=is_read, retry_after=failure.retry_after, chance=self._pool.chance()
+            )
             if wait is None or not self.wait(wait):
                 raise failure
-            _log.info("trying again", extra={"request": failure.request, "tries": tries, "why": type(failure).__name__})
+            _log.info("trying again", extra={"request": name, "tries": tries, "why": type(failure).__name__})
 
     def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T]) -> T:
         with self._slot():
             request.headers["Authorization"] = authorization(self.credentials, int(self.now().timestamp()))
             seconds = max(SHORTEST_TRY, min(ANSWER_SECONDS, self._left()))
             answer = self._pool.wire.exchange(request, seconds)
-        self._lane.learn_clock(answer)
+        self._state.learn_clock(answer)
         try:
             return read(answer)
         except MalformedAnswer as error:
@@ -222,20 +231,26 @@ class Transport:
         left = self._left()
         if left <= 0:
             raise NotSent("The time for this action was used up.")
-        if not self._lane.slots.acquire(timeout=left):
+        if not self._state.slots.acquire(timeout=left):
             raise NotSent("Too many requests of this account were under way.")
         try:
             yield
         finally:
-            self._lane.slots.release()
+            self._state.slots.release()
 
     def _left(self) -> float:
         return self._until - self._pool.monotonic()
 
     def _prepare(
-        self, method: str, route: str, body: Json | None, path: Mapping[str, str], query: Mapping[str, str] | None
+        self,
+        method: str,
+        route: str,
+        body: Json | None,
+        path: Mapping[str, str] | None,
+        query: Mapping[str, str] | None,
     ) -> requests.PreparedRequest:
-        url = self.credentials.base_url + route.format_map({name: path_value(text) for name, text in path.items()})
+        values = {name: path_value(text) for name, text in (path or {}).items()}
+        url = self.credentials.base_url + route.format_map(values)
         if query:
             url = f"{url}?{urlencode(query)}"
         request = requests.PreparedRequest()

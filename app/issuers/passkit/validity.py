@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from app.effects import Reinstate, Revoke, SetExpiry
 from app.errors import NotApplicable, UpstreamRejected
-from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS, OWN_DATE, expiry_of, take_over
+from app.issuers.passkit.mapping import BY_OFFER, COMPUTED, NEVER_ENDS, OWN_DATE, expiry_of, updated_from
 from app.issuers.passkit.passes import routes_of
 from app.issuers.passkit.records import Record
 from app.issuers.passkit.transport import Transport
@@ -50,7 +50,7 @@ def revoke(transport: Transport, effect: Revoke, step: Step) -> Done | Refused:
     record, has_ended = _end(transport, step, effect.at)
     if not has_ended:
         return _still_valid(step)
-    after = take_over(effect.on(subject, step.now), record, program, step.now)
+    after = updated_from(effect.on(subject, step.now), record, program, step.now)
     return Done(subject, after, _deletion_notes(program))
 
 
@@ -61,7 +61,7 @@ def reinstate(transport: Transport, effect: Reinstate, step: Step) -> Done | Ref
     record, is_valid = _bring_back(transport, step, effect.expires_at or step.now + NEVER)
     if not is_valid:
         return _not_brought_back()
-    return Done(subject, take_over(effect.on(subject, step.now), record, program, step.now))
+    return Done(subject, updated_from(effect.on(subject, step.now), record, program, step.now))
 
 
 def set_expiry(transport: Transport, effect: SetExpiry, step: Step) -> Done | Refused:
@@ -73,12 +73,12 @@ def set_expiry(transport: Transport, effect: SetExpiry, step: Step) -> Done | Re
         record, has_ended = _end(transport, step, until)
         if not has_ended:
             return _still_valid(step)
-        return Done(subject, take_over(subject, record, program, step.now), _deletion_notes(program))
+        return Done(subject, updated_from(subject, record, program, step.now), _deletion_notes(program))
     if subject.expires_at is not None and subject.expires_at <= step.now:
         record, is_valid = _bring_back(transport, step, until)
         if not is_valid:
             return _not_brought_back()
-        return Done(subject, take_over(subject, record, program, step.now))
+        return Done(subject, updated_from(subject, record, program, step.now))
     routes_of(program).set_expiry(transport, str(subject.upstream_id), until)
     after = replace(subject, expires_at=until, updated_at=step.now)
     return Done(subject, after, notes_on_date(effect.expires_at, after, program))

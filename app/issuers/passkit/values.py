@@ -57,14 +57,14 @@ def points(value: Decimal) -> int | float:
     Raises:
         InvalidRequest: below 0, above 16 777 216, or changed by float32 (1234567.89 becomes 1234567.88 there).
     """
-    if value < 0:
-        raise InvalidRequest("PassKit takes no points below zero here.", "points")
     if not is_kept(value):
         raise InvalidRequest(
             f"PassKit keeps about 7 digits of points, and no more than {LARGEST_POINTS:,}: this value would be changed "
             "there. Use fewer digits.",
             "points",
         )
+    if value < 0:
+        raise InvalidRequest("PassKit takes no points below zero here.", "points")
     return int(value) if value == value.to_integral_value() else float(value)
 
 

@@ -27,19 +27,8 @@ from app.errors import (
     UpstreamRejected,
     UpstreamUnavailable,
 )
-from app.issuers.protocol import (
-    Access,
-    Catalogue,
-    Done,
-    Exists,
-    NotDone,
-    Outcome,
-    Profile,
-    Refused,
-    Settled,
-    Step,
-    Unclear,
-)
+from app.issuers.protocol import Done, Exists, NotDone, Outcome, Refused, Settled, Step, Unclear
+from app.issuers.remote import Access, Catalogue, Profile
 from app.model import EndsCardsBy, Kind, Pass, Program
 from app.refusals import already_redeemed, not_enough_points
 from tests.issuers.memory.mapping import new_pass, taken_over

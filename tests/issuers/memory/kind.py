@@ -9,7 +9,7 @@ from typing import Any
 
 from app.clock import Clock
 from app.errors import FieldError, ValidationFailed
-from app.issuers.protocol import Access, Notification, Target
+from app.issuers.remote import Access, Notification, Target
 from app.schema import Base, Choice, Text
 from app.settings import Settings
 from tests.issuers.memory.issuer import MemoryIssuer

@@ -12,7 +12,8 @@ from itertools import count
 from typing import Any
 
 from app.clock import Clock
-from app.issuers.protocol import Done, FoundProgram
+from app.issuers.protocol import Done
+from app.issuers.remote import FoundProgram
 from app.model import CustomField, InstallState, Kind, Tier
 
 PASS_URL = "https://cards.memory.example.com"

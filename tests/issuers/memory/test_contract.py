@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import InstallState, Kind
 from app.settings import Settings
 from tests.issuers.contract import Place, RemoteIssuerContract

@@ -16,9 +16,10 @@ from app.effects import AddPoints, Effect, Issue
 from app.issuers.passkit import PassKit
 from app.issuers.passkit.credentials import REGIONS, Credentials
 from app.issuers.passkit.issuer import PassKitIssuer
-from app.issuers.passkit.transport import Lane, Pool, Transport
+from app.issuers.passkit.transport import ConnectionState, Pool, Transport
 from app.issuers.passkit.wire import Wire
-from app.issuers.protocol import Access, Basis, Done, Outcome, Refused, Settled, Step, Target, Unclear
+from app.issuers.protocol import Basis, Done, Outcome, Refused, Settled, Step, Unclear
+from app.issuers.remote import Access, Target
 from app.model import EndsCardsBy, Kind, Mode, Pass, Program
 from app.operations.steps import perform
 from app.settings import Settings
@@ -40,7 +41,7 @@ class Bench:
     slept: list[float] = field(default_factory=list)
     passed: float = 0.0
     pool: Pool = field(init=False)
-    lanes: dict[str, Lane] = field(default_factory=dict)
+    states: dict[str, ConnectionState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pool = Pool(5, self.clock, Wire(4), self.sleep, lambda: 0.0, lambda: self.passed)
@@ -49,11 +50,11 @@ class Bench:
         self.slept.append(seconds)
         self.passed += seconds
 
-    def lane(self, credentials: Credentials | None = None, connection: str = "conn_1") -> Lane:
-        return self.lanes.setdefault(connection, Lane(self.pool, credentials or make_credentials()))
+    def state(self, credentials: Credentials | None = None, connection: str = "conn_1") -> ConnectionState:
+        return self.states.setdefault(connection, ConnectionState(self.pool, credentials or make_credentials()))
 
     def transport(self, credentials: Credentials | None = None, *, connection: str = "conn_1") -> Transport:
-        return Transport(self.lane(credentials, connection), ACTION_SECONDS)
+        return Transport(self.state(credentials, connection), ACTION_SECONDS)
 
 
 def make_credentials(**rest: str) -> Credentials:
@@ -117,7 +118,7 @@ class Account:
         basis = Basis(points=subject.points, tier_id=subject.tier_id, expires_at=subject.expires_at)
         program = next(one for one in self.programs.values() if one.id == subject.program_id)
         now = self.clock()
-        given = {"id": "step-1", "basis": basis, "began_at": now, "now": now, **values}
+        given: dict[str, Any] = {"id": "step-1", "basis": basis, "began_at": now, "now": now, **values}
         return Step(program=program, subject=subject, **given)
 
     def do(self, effect: Effect, subject: Pass, **values: Any) -> Outcome:
@@ -132,8 +133,8 @@ class Account:
     def issuing(self, kind: Kind = Kind.MEMBERSHIP, **values: Any) -> tuple[Issue, Pass]:
         """Return an effect that makes a pass, and the pass."""
         program = self.programs[kind]
-        ids = {"pass_id": identifiers.new_id(identifiers.PASS), "link_token": identifiers.new_link_token()}
-        effect = Issue(**ids, **{"tier_id": program.tiers[0].id, **values})
+        given: dict[str, Any] = {"tier_id": program.tiers[0].id, **values}
+        effect = Issue(pass_id=identifiers.new_id(identifiers.PASS), link_token=identifiers.new_link_token(), **given)
         return effect, effect.make(program, self.clock())
 
     def make(self, kind: Kind = Kind.MEMBERSHIP, **values: Any) -> Pass:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from app.issuers.passkit import PassKit
-from app.issuers.protocol import Target
+from app.issuers.remote import Target
 from app.model import Kind
 from app.settings import Settings
 from tests.contract.passkit_descriptors import Descriptors

@@ -6,22 +6,20 @@ import threading
 
 import responses
 
-from app.issuers.passkit.failures import NotSent, Refused, Unavailable
-from app.issuers.passkit.records import new_id
-from app.issuers.passkit.retry import Effect
-from app.issuers.passkit.transport import ACTION_SECONDS
-from tests.issuers.passkit.conftest import API, Bench
-from tests.issuers.passkit.test_transport import OK, SAID, THING, failing, prepare, send
+from app.issuers.passkit.failures import Answered, NotSent, Unavailable
+from app.issuers.passkit.transport import Transport
+from tests.issuers.passkit.conftest import ACTION_SECONDS, API, Bench
+from tests.issuers.passkit.test_transport import OK, SAID, THING, failing, new_id, prepare, send
 
 Mock = responses.RequestsMock
 
 
 def test_one_action_has_one_deadline_for_all_its_calls(bench: Bench, http: Mock) -> None:
     transport = bench.transport()
-    prepare(http, OK, (503, SAID))
-    send(transport)
+    prepare(http, OK, (503, SAID), is_read=True)
+    send(transport, is_read=True)
     bench.passed += ACTION_SECONDS - 1.1
-    failure = failing(transport)
+    failure = failing(transport, is_read=True)
     assert (type(failure), failure.tries) == (Unavailable, 1)
     bench.passed += 2
     spent = failing(transport)
@@ -60,7 +58,7 @@ def test_at_most_five_requests_of_an_account_are_under_way(bench: Bench, http: M
         thread.start()
     assert five.wait(10)
     other = bench.transport(connection="conn_2")
-    assert other.send(Effect.NONE, "PUT", "/other", new_id, {}) == "x"
+    assert other.write("PUT", "/other", new_id, {}) == "x"
     go.set()
     for thread in threads:
         thread.join()
@@ -69,16 +67,15 @@ def test_at_most_five_requests_of_an_account_are_under_way(bench: Bench, http: M
 
 
 def test_whoever_gets_no_place_in_time_has_sent_nothing(bench: Bench, http: Mock) -> None:
-    bench.upstream.at_once = 1
-    transport = bench.upstream.transport("conn_1", bench.transport(connection="conn_2").credentials, seconds=0.05)
-    lane = bench.upstream._lanes["conn_1"]
-    lane.slots.acquire()
-    failure = failing(transport)
-    lane.slots.release()
+    bench.pool.at_once = 1
+    state = bench.state()
+    state.slots.acquire()
+    failure = failing(Transport(state, 0.05))
+    state.slots.release()
     assert (type(failure), failure.text) == (NotSent, "Too many requests of this account were under way.")
 
 
 def test_a_failed_request_gives_its_place_back(bench: Bench, http: Mock) -> None:
     prepare(http, (400, SAID))
     for _ in range(20):
-        assert isinstance(failing(bench.transport()), Refused)
+        assert isinstance(failing(bench.transport()), Answered)

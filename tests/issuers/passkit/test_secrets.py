@@ -8,34 +8,42 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 import responses
-from app.issuers.passkit.loyalty import EventDetails
 
-from app.issuers.passkit import coupons, discovery, loyalty, members, sinks, tickets
-from app.issuers.passkit.credentials import Credentials
+from app.issuers.passkit import discovery, sinks
 from app.issuers.passkit.failures import PassKitFailure
-from app.issuers.passkit.records import Person
+from app.issuers.passkit.passes import Coupons, Members, New, Redemption, Tickets
+from app.issuers.passkit.points import Details, add
+from app.issuers.passkit.records import coupon, member, ticket
 from app.issuers.passkit.transport import Transport
-from tests.issuers.passkit.conftest import Bench
+from app.model import Kind, Mode, Program, Tier
+from tests.issuers.passkit.conftest import Bench, make_credentials
 from tests.issuers.passkit.server import serving, whole
+from tests.world import FakeClock
 
 KEY = "canaryKEY"
 SECRET = "canary secret with words"
 TOKEN = "canary-long-lived"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJDYU5hUnkifQ.c2lnbmF0dXJlQ2FOYVJ5"
 EMAIL = "canary@example.com"
-PERSON = Person("CanaryForename", "CanarySurname", "CanaryName", EMAIL, "+49canary", "CanaryDr", date(1815, 12, 10))
+PERSON = {"forename": "CanaryForename", "emailAddress": EMAIL, "dateOfBirth": {"year": 1815, "month": 12, "day": 10}}
 META = {"canary-name": "canary-value"}
+NOW = FakeClock().now
+PROGRAM = Program(
+    "prog", "acct", Mode.TEST, "passkit", Kind.MEMBERSHIP, "P", (Tier("gold", "G"),), NOW, NOW, upstream_id="P"
+)
+NEW = New(tier_id="gold", external_id="canary-1", person=PERSON, meta_data=META)
+MEMBERS, COUPONS, TICKETS = Members(member), Coupons(coupon), Tickets(ticket)
 # Whose credentials they are, what of them PassKit may echo.
 CREDENTIALS = {
-    "key": (Credentials.of_region("pub1", api_key=KEY, secret=SECRET), f"key {KEY}, secret {SECRET}"),
-    "token": (Credentials.of_region("pub1", long_lived_token=TOKEN), f"token-is {TOKEN}"),
+    "key": (make_credentials(api_key=KEY, secret=SECRET), f"key {KEY}, secret {SECRET}"),
+    "token": (make_credentials(long_lived_token=TOKEN), f"token-is {TOKEN}"),
 }
 ECHO = (
     f"Authorization: {JWT}, Bearer canary-bearer, {EMAIL}, hook https://example.com/canary-hook, "
@@ -44,14 +52,14 @@ ECHO = (
 WORDS = ("canary", "eyJ", "Q2FOYVJ5", "1815")
 
 CALLS: list[Callable[[Transport], Any]] = [
-    lambda transport: members.enrol(transport, "P", "gold", external_id="canary-1", person=PERSON, meta_data=META),
-    lambda transport: members.get_by_external_id(transport, "P", EMAIL),
-    lambda transport: loyalty.earn(transport, "M", Decimal(5), EventDetails("canary-event", "canary-note", META)),
-    lambda transport: coupons.redeem(transport, "K", reference="canary-reference", code="canary-code"),
-    lambda transport: tickets.get_by_ticket_number(transport, "P", "canary-ticket"),
-    lambda transport: tickets.get_by_order_number(transport, "P", "canary-order"),
-    lambda transport: sinks.create(transport, "P", "MEMBERSHIP", "https://example.com/canary-hook"),
-    lambda transport: discovery.list_projects(transport),
+    lambda transport: MEMBERS.create(transport, PROGRAM, NEW),
+    lambda transport: MEMBERS.find(transport, "P", EMAIL),
+    lambda transport: add(transport, "M", Decimal(5), Details(id="canary-event", reason="canary-note")),
+    lambda transport: COUPONS.redeem(transport, "K", Redemption(id="canary-1", at=NOW, reference="canary-reference")),
+    lambda transport: TICKETS.find(transport, "P", "canary-ticket"),
+    lambda transport: sinks.create(transport, Kind.MEMBERSHIP, "P", "https://example.com/canary-hook"),
+    lambda transport: sinks.find(transport, Kind.MEMBERSHIP, "P", "https://example.com/canary-hook"),
+    lambda transport: discovery.need_projects(transport),
 ]
 ANSWERS: dict[str, Any] = {
     "echo": (400, '{"error":"ECHO"}'),
@@ -98,11 +106,14 @@ def test_failures_and_logs_hold_nothing_secret_or_personal(
     assert not any(isinstance(origin, requests.RequestException) for origin in origins)
 
 
+def test_what_is_written_and_read_shows_nothing() -> None:
+    record = member({"id": "m", "programId": "P", "externalId": "canary", "person": PERSON, "metaData": META})
+    redemption = Redemption(id="r", at=NOW)
+    assert leaks(f"{NEW!r} {record!r} {redemption!r} {Details(id='d', reason='canary')!r}") == []
+
+
 def test_credentials_show_no_secret() -> None:
-    for credentials in (
-        Credentials.of_region("pub1", api_key=KEY, secret=SECRET),
-        Credentials.of_region("pub1", long_lived_token=TOKEN),
-    ):
+    for credentials, _ in CREDENTIALS.values():
         assert leaks(f"{credentials!r} {credentials} {[credentials]} {(credentials,)!r}") == []
 
 
@@ -112,9 +123,9 @@ def test_the_libraries_log_no_path_either(bench: Bench, caplog: pytest.LogCaptur
     caplog.set_level(logging.WARNING, "requests")
     refusal = whole(b'{"error":"it said no"}', status="500 Internal Server Error")
     with serving(lambda connection: connection.sendall(refusal)) as server:
-        own = Credentials(server.url, "https://pub1.pskt.io", api_key=KEY, secret=SECRET)
+        own = replace(make_credentials(api_key=KEY, secret=SECRET), base_url=server.url)
         with pytest.raises(PassKitFailure):
-            members.get_by_external_id(bench.transport(own), "P", EMAIL)
+            MEMBERS.find(bench.transport(own), "P", EMAIL)
     assert leaks(caplog.text) == []
 
 

@@ -12,50 +12,55 @@ import responses
 from responses import matchers
 
 from app.issuers.passkit.answers import Json, MalformedAnswer
-from app.issuers.passkit.credentials import Credentials
 from app.issuers.passkit.failures import (
-    Conflict,
+    Answered,
     CredentialsRefused,
     Garbled,
     InvalidRequest,
+    Lost,
     NotFound,
     NotSent,
     PassKitFailure,
     RateLimited,
-    Refused,
     Unavailable,
-    Unclear,
 )
-from app.issuers.passkit.records import new_id
-from app.issuers.passkit.retry import Effect
+from app.issuers.passkit.reading import required
 from app.issuers.passkit.transport import Transport
-from tests.issuers.passkit.conftest import API, KEY, SECRET, Bench
+from tests.issuers.passkit.conftest import API, KEY, SECRET, Bench, make_credentials
 
 THING = f"{API}/thing"
 SAID = '{"error":"it said no"}'
+KNOWN = '{"error":"member with id[x] does not exist"}'
 Mock = responses.RequestsMock
 
 
-def send(transport: Transport, effect: Effect = Effect.IDEMPOTENT, body: Json | None = None) -> str:
-    return transport.send(effect, "PUT", "/thing", new_id, body or {"id": "x"})
+def new_id(found: Json) -> str:
+    return required(found, "id")
 
 
-def prepare(http: Mock, *answers: tuple[int, str] | Exception, **headers: str) -> None:
+def send(transport: Transport, *, is_read: bool = False, body: Json | None = None) -> str:
+    if is_read:
+        return transport.read("/thing", new_id)
+    return transport.write("PUT", "/thing", new_id, body or {"id": "x"})
+
+
+def prepare(http: Mock, *answers: tuple[int, str] | Exception, is_read: bool = False, **headers: str) -> None:
+    method = "GET" if is_read else "PUT"
     for answer in answers:
         if isinstance(answer, Exception):
-            http.put(THING, body=answer)
+            http.add(method, THING, body=answer)
         else:
-            http.put(THING, status=answer[0], body=answer[1], headers=headers)
+            http.add(method, THING, status=answer[0], body=answer[1], headers=headers)
 
 
-def failing(transport: Transport, effect: Effect = Effect.IDEMPOTENT) -> PassKitFailure:
+def failing(transport: Transport, *, is_read: bool = False) -> PassKitFailure:
     with pytest.raises(PassKitFailure) as caught:
-        send(transport, effect)
+        send(transport, is_read=is_read)
     return caught.value
 
 
 OK = (200, '{"id":"x"}')
-LOST = requests.ReadTimeout("canary")
+SILENT = requests.ReadTimeout("canary")
 NOT_SENT = requests.ConnectTimeout("canary")
 
 
@@ -65,34 +70,33 @@ def claims(http: Mock, call: int = 0) -> dict[str, Any]:
 
 
 def test_a_request_is_signed_json(bench: Bench, transport: Transport, http: Mock) -> None:
-    http.put(
-        f"{API}/things/a%20b/x?q=1%2B1",
-        json={"id": "x"},
-        match=[matchers.json_params_matcher({"name": "Käthe"})],
-    )
-    path, query = {"id": "a b"}, {"q": "1+1"}
-    body = {"name": "Käthe"}
-    assert transport.send(Effect.NONE, "PUT", "/things/{id}/x", new_id, body, path=path, query=query) == "x"
+    http.put(f"{API}/things/a%20b/x", json={"id": "x"}, match=[matchers.json_params_matcher({"name": "Käthe"})])
+    assert transport.write("PUT", "/things/{id}/x", new_id, {"name": "Käthe"}, path={"id": "a b"}) == "x"
     headers = http.calls[0].request.headers
     assert headers["Content-Type"] == headers["Accept"] == "application/json"
     now = int(bench.clock().timestamp())
     assert claims(http) == {"uid": KEY, "iat": now - 10, "exp": now + 30}
 
 
+def test_a_query_is_encoded(transport: Transport, http: Mock) -> None:
+    http.get(f"{API}/things?q=1%2B1", json={"id": "x"})
+    assert transport.read("/things", new_id, query={"q": "1+1"}) == "x"
+
+
 def test_every_request_has_a_token_of_its_own(bench: Bench, transport: Transport, http: Mock) -> None:
-    prepare(http, (503, SAID), OK)
-    bench.upstream.sleep = lambda _seconds: bench.clock.advance(seconds=7)
-    send(transport)
+    prepare(http, (503, SAID), OK, is_read=True)
+    bench.pool.sleep = lambda _seconds: bench.clock.advance(seconds=7)
+    send(transport, is_read=True)
     assert claims(http, 1)["iat"] - claims(http, 0)["iat"] == 7
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=5), timedelta(minutes=-5)])
-def test_a_wrong_clock_is_set_once_and_stays_set(bench: Bench, http: Mock, skew: timedelta) -> None:
-    theirs = bench.clock() + skew
+def test_a_wrong_clock_is_set_and_stays_set(bench: Bench, http: Mock, skew: timedelta) -> None:
+    date = format_datetime(bench.clock() + skew, usegmt=True)
     text = "Token used before issued" if skew < timedelta(0) else "jwt was issued too long ago"
-    prepare(http, (401, json.dumps({"error": text})), Date=format_datetime(theirs, usegmt=True))
-    prepare(http, OK, OK, OK)
-    assert send(bench.transport(), Effect.EVERY_TIME) == "x"
+    prepare(http, (401, json.dumps({"error": text})), OK, OK, Date=date)
+    prepare(http, OK)
+    assert send(bench.transport()) == "x"
     send(bench.transport())
     send(bench.transport(connection="conn_2"))
     expected = [0, skew.total_seconds(), skew.total_seconds(), 0]
@@ -101,82 +105,94 @@ def test_a_wrong_clock_is_set_once_and_stays_set(bench: Bench, http: Mock, skew:
     assert bench.slept == []
 
 
-def test_a_clock_that_does_not_help_is_set_only_once(bench: Bench, transport: Transport, http: Mock) -> None:
-    date = format_datetime(bench.clock(), usegmt=True)
-    prepare(
-        http, (401, '{"error":"Token used before issued"}'), (401, '{"error":"Token used before issued"}'), Date=date
-    )
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_every_answer_tells_passkits_clock(bench: Bench, http: Mock, status: int) -> None:
+    theirs = bench.clock() - timedelta(seconds=90)
+    prepare(http, (status, OK[1] if status == 200 else SAID), Date=format_datetime(theirs, usegmt=True))
+    transport = bench.transport()
+    if status == 200:
+        send(transport)
+    else:
+        failing(transport)
+    assert (transport.now(), transport.offset()) == (theirs, timedelta(seconds=-90))
+
+
+@pytest.mark.parametrize("date", ["soon", ""])
+def test_an_answer_without_a_date_tells_none(bench: Bench, http: Mock, date: str) -> None:
+    prepare(http, OK, Date=date)
+    transport = bench.transport()
+    send(transport)
+    assert transport.now() == bench.clock()
+
+
+def test_a_clock_that_does_not_help_is_tried_only_once_more(bench: Bench, transport: Transport, http: Mock) -> None:
+    refused = (401, '{"error":"Token used before issued"}')
+    prepare(http, refused, refused, Date=format_datetime(bench.clock(), usegmt=True))
     failure = failing(transport)
     assert isinstance(failure, CredentialsRefused)
     assert failure.tries == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "headers"),
-    [
-        (401, "signature is invalid", {"Date": "Fri, 20 Nov 2026 09:30:00 GMT"}),
-        (401, "Token used before issued", {}),
-        (401, "Token used before issued", {"Date": "soon"}),
-        (403, "Token used before issued", {"Date": "Fri, 20 Nov 2026 09:30:00 GMT"}),
-    ],
+    ("status", "text"), [(401, "signature is invalid"), (401, "who are you"), (403, "Token used before issued")]
 )
 def test_credentials_that_are_refused_are_not_tried_again(
-    transport: Transport, http: Mock, status: int, text: str, headers: dict[str, str]
+    transport: Transport, http: Mock, status: int, text: str
 ) -> None:
-    prepare(http, (status, json.dumps({"error": text})), **headers)
-    assert isinstance(failing(transport), CredentialsRefused)
+    prepare(http, (status, json.dumps({"error": text})), Date="Fri, 20 Nov 2026 09:30:00 GMT")
+    failure = failing(transport)
+    assert isinstance(failure, CredentialsRefused if status == 401 else Answered)
+    assert failure.tries == 1
 
 
 def test_a_long_lived_token_has_no_clock(bench: Bench, http: Mock) -> None:
-    prepare(http, (401, '{"error":"token expired"}'), Date="Fri, 20 Nov 2026 09:30:00 GMT")
-    transport = bench.transport(Credentials.of_region("pub1", long_lived_token="opaque"))
-    assert isinstance(failing(transport), CredentialsRefused)
+    prepare(http, (401, '{"error":"Token is expired"}'), Date="Fri, 20 Nov 2026 09:30:00 GMT")
+    failure = failing(bench.transport(make_credentials(long_lived_token="opaque")))
+    assert isinstance(failure, CredentialsRefused)
+    assert (failure.tries, failure.is_long_lived) == (1, True)
     assert http.calls[0].request.headers["Authorization"] == "Bearer opaque"
 
 
-@pytest.mark.parametrize("effect", [Effect.NONE, Effect.IDEMPOTENT])
-@pytest.mark.parametrize("first", [LOST, NOT_SENT, (429, ""), (502, ""), (503, SAID), (503, "<html>"), (504, "")])
-def test_what_is_harmless_is_repeated(
-    bench: Bench, transport: Transport, http: Mock, effect: Effect, first: Any
-) -> None:
-    prepare(http, first, first, OK)
-    assert send(transport, effect) == "x"
+@pytest.mark.parametrize("first", [SILENT, NOT_SENT, (429, ""), (502, ""), (503, SAID), (503, "<html>"), (504, "")])
+def test_what_only_reads_is_repeated(bench: Bench, transport: Transport, http: Mock, first: Any) -> None:
+    prepare(http, first, first, OK, is_read=True)
+    assert send(transport, is_read=True) == "x"
     assert bench.slept == [0.25, 0.5]
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (LOST, Unclear),
-        (requests.ConnectionError("canary"), Unclear),
-        ((502, ""), Unclear),
-        ((504, SAID), Unclear),
-        ((500, "<html>"), Garbled),
+        (SILENT, Lost),
+        (requests.ConnectionError("canary"), Lost),
+        ((502, ""), Lost),
+        ((504, SAID), Lost),
+        ((500, "<html>"), Answered),
         ((200, ""), Garbled),
         ((200, "<html>"), Garbled),
-        ((200, '{"id":'), Unclear),
+        ((200, '{"id":'), Lost),
         ((200, '{"id":5}'), Garbled),
         ((200, "{}"), Garbled),
-        ((503, "<html>"), Unclear),
+        ((503, "<html>"), Unavailable),
         ((503, SAID), Unavailable),
         ((429, SAID), RateLimited),
-        ((500, SAID), Refused),
+        ((500, SAID), Answered),
     ],
 )
-def test_what_counts_every_time_is_sent_once(
+def test_what_writes_is_sent_once(
     bench: Bench, transport: Transport, http: Mock, answer: Any, kind: type[PassKitFailure]
 ) -> None:
     prepare(http, answer)
-    failure = failing(transport, Effect.EVERY_TIME)
+    failure = failing(transport)
     assert type(failure) is kind
     assert failure.request == "PUT /thing"
     assert "canary" not in str(failure)
     assert bench.slept == []
 
 
-def test_what_never_left_is_sent_again_even_if_it_counts(transport: Transport, http: Mock) -> None:
+def test_what_never_left_is_sent_again_also_if_it_writes(transport: Transport, http: Mock) -> None:
     prepare(http, NOT_SENT, NOT_SENT, OK)
-    assert send(transport, Effect.EVERY_TIME) == "x"
+    assert send(transport) == "x"
 
 
 def test_the_fourth_try_is_the_last(bench: Bench, transport: Transport, http: Mock) -> None:
@@ -187,59 +203,67 @@ def test_the_fourth_try_is_the_last(bench: Bench, transport: Transport, http: Mo
     assert "4 tries" in str(failure)
 
 
-@pytest.mark.parametrize("answer", [LOST, (502, ""), (504, "")])
-def test_a_read_that_fails_unclearly_is_certainly_not_done(transport: Transport, http: Mock, answer: Any) -> None:
-    prepare(http, answer)
-    failure = failing(transport, Effect.NONE)
-    assert type(failure) is Unavailable
-    assert failure.tries == 4
+@pytest.mark.parametrize("answer", [SILENT, (502, ""), (504, "")])
+def test_a_read_that_fails_has_certainly_done_nothing(transport: Transport, http: Mock, answer: Any) -> None:
+    prepare(http, answer, is_read=True)
+    failure = failing(transport, is_read=True)
+    assert (type(failure), failure.tries, failure.is_certain) == (Lost, 4, True)
 
 
 def test_a_read_that_cannot_be_understood_is_not_repeated(transport: Transport, http: Mock) -> None:
-    prepare(http, (200, "<html>"))
-    failure = failing(transport, Effect.NONE)
-    assert (type(failure), failure.tries, failure.status) == (Unavailable, 1, 200)
+    prepare(http, (200, "<html>"), is_read=True)
+    failure = failing(transport, is_read=True)
+    assert (type(failure), failure.tries, failure.status) == (Garbled, 1, 200)
 
 
 @pytest.mark.parametrize(
-    ("second", "kind"),
+    ("answer", "is_certain", "is_answered"),
     [
-        (NOT_SENT, Unclear),
-        ((429, ""), Unclear),
-        ((401, SAID), Unclear),
-        ((400, SAID), Unclear),
-        ((500, SAID), Unclear),
-        ((200, "<html>"), Garbled),
-        ((404, SAID), NotFound),
-        ((409, SAID), Conflict),
+        (NOT_SENT, True, True),
+        ((404, KNOWN), True, True),
+        ((404, SAID), False, True),
+        ((409, SAID), False, True),
+        ((400, SAID), False, True),
+        ((500, SAID), False, True),
+        ((200, "<html>"), False, True),
+        (SILENT, False, False),
+        ((504, SAID), False, False),
     ],
 )
-def test_after_an_unclear_try_only_the_object_itself_can_tell(
-    transport: Transport, http: Mock, second: Any, kind: type[PassKitFailure]
+def test_of_a_write_only_what_is_known_is_certain(
+    transport: Transport, http: Mock, answer: Any, is_certain: bool, is_answered: bool
 ) -> None:
-    prepare(http, LOST, second)
+    prepare(http, answer)
     failure = failing(transport)
-    assert type(failure) is kind
-    assert failure.after_unclear
+    assert (failure.is_certain, failure.is_answered) == (is_certain, is_answered)
 
 
-def test_after_a_try_that_never_left_everything_is_certain(transport: Transport, http: Mock) -> None:
-    prepare(http, NOT_SENT, (404, SAID))
+def test_after_a_try_that_never_left_an_answer_is_as_certain(transport: Transport, http: Mock) -> None:
+    prepare(http, NOT_SENT, (404, KNOWN))
     failure = failing(transport)
-    assert type(failure) is NotFound
-    assert not failure.after_unclear
+    assert (type(failure), failure.is_certain, failure.tries) == (NotFound, True, 2)
+
+
+def test_writes_that_were_answered_well_are_counted(transport: Transport, http: Mock) -> None:
+    prepare(http, OK, is_read=True)
+    send(transport, is_read=True)
+    assert transport.writes == 0
+    prepare(http, OK, (500, SAID))
+    send(transport)
+    failing(transport)
+    assert transport.writes == 1
 
 
 def test_retry_after_is_waited_for(bench: Bench, transport: Transport, http: Mock) -> None:
-    prepare(http, (429, ""), **{"Retry-After": "3"})
-    prepare(http, OK)
-    send(transport)
+    prepare(http, (429, ""), is_read=True, **{"Retry-After": "3"})
+    prepare(http, OK, is_read=True)
+    send(transport, is_read=True)
     assert bench.slept == [3.0]
 
 
 def test_a_long_retry_after_is_handed_on(bench: Bench, transport: Transport, http: Mock) -> None:
-    prepare(http, (429, ""), **{"Retry-After": "60"})
-    failure = failing(transport)
+    prepare(http, (429, ""), is_read=True, **{"Retry-After": "60"})
+    failure = failing(transport, is_read=True)
     assert (type(failure), failure.retry_after, bench.slept) == (RateLimited, 60.0, [])
 
 
@@ -249,7 +273,7 @@ def test_answers_are_validated_before_they_are_believed(transport: Transport, ht
 
     prepare(http, OK)
     with pytest.raises(Garbled, match="points is not a number"):
-        transport.send(Effect.EVERY_TIME, "PUT", "/thing", read, {})
+        transport.write("PUT", "/thing", read, {})
 
 
 @pytest.mark.parametrize("body", [{"points": float("nan")}, {"points": float("inf")}, {"name": "\ud800canary"}])
@@ -261,7 +285,7 @@ def test_what_is_no_json_is_not_sent(transport: Transport, http: Mock, body: Jso
 
 def test_an_id_that_breaks_the_path_is_not_sent(transport: Transport, http: Mock) -> None:
     with pytest.raises(InvalidRequest):
-        transport.send(Effect.NONE, "GET", "/things/{id}", new_id, path={"id": "a/b"})
+        transport.read("/things/{id}", new_id, path={"id": "a/b"})
 
 
 def test_a_list_is_all_or_nothing(transport: Transport, http: Mock) -> None:
@@ -270,7 +294,7 @@ def test_a_list_is_all_or_nothing(transport: Transport, http: Mock) -> None:
     http.post(url, body=lines + '{"error":{"http_code":503,"message":"back off"}}\n')
     http.post(url, body=lines + '{"result":{"id"')
     http.post(url, body=lines)
-    assert transport.ask_list("/things/{id}/list", new_id, {}, path={"id": "P"}) == ["1", "2"]
+    assert transport.read_list("/things/{id}/list", new_id, {}, path={"id": "P"}) == ["1", "2"]
     http.post(url, body=lines + '{"result":{"id":5}}\n')
-    with pytest.raises(Unavailable, match="id is not text"):
-        transport.ask_list("/things/{id}/list", new_id, {}, path={"id": "P"})
+    with pytest.raises(Garbled, match="id is not text"):
+        transport.read_list("/things/{id}/list", new_id, {}, path={"id": "P"})

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from app.issuers.passkit import wire as wire_module
-from app.issuers.passkit.failures import Garbled, NotSent, PassKitFailure, Unclear
+from app.issuers.passkit.failures import Garbled, Lost, NotSent, PassKitFailure
 from app.issuers.passkit.wire import Answer, Wire
 from tests.issuers.passkit.server import RawServer, reset, serving, whole
 
@@ -113,7 +113,7 @@ def test_time_counts_for_the_whole_answer_however_it_drips(wire: Wire, handler: 
         started = time.monotonic()
         failure = failing(wire, server.url, QUICK)
     assert time.monotonic() - started < QUICK + 1
-    assert type(failure) is Unclear
+    assert type(failure) is Lost
     assert failure.text == "PassKit did not answer in time."
 
 
@@ -151,7 +151,7 @@ def test_time_counts_for_the_whole_answer_however_it_drips(wire: Wire, handler: 
 def test_a_connection_that_breaks_after_sending_is_unclear(wire: Wire, handler: Callable[..., None]) -> None:
     with serving(handler) as server:
         failure = failing(wire, server.url)
-    assert type(failure) is Unclear
+    assert type(failure) is Lost
     assert len(server.requests) == 1
 
 
