@@ -95,6 +95,14 @@ MAY_ASK_FOR_THE_TIME = {
 }
 
 
+MAY_NAME_PASSKIT = {
+    "app/issuers/__init__.py": "it is registered here",
+    "app/settings.py": "its own setting",
+    "app/cli/passkit.py": "its own commands",
+    "app/cli/__init__.py": "they are registered here",
+}
+
+
 def sources() -> Sources:
     """Return the text of every module of the service, by its path."""
     found = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")}
@@ -156,6 +164,18 @@ def asks_for_the_time(texts: Sources) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module == "time":
                 found |= {path for alias in node.names if f"time.{alias.name}" in TIME_CALLS}
     return found
+
+
+def names_passkit(texts: Sources) -> set[str]:
+    """Return the files that name PassKit, outside its own folder."""
+    own = "app/issuers/passkit/"
+    return {path for path, text in texts.items() if "passkit" in text.lower() and not path.startswith(own)}
+
+
+def every_text() -> Sources:
+    """Return the text of every file of the service, modules, templates and all."""
+    found = {str(path.relative_to(ROOT)): path for path in (ROOT / "app").rglob("*") if path.is_file()}
+    return {path: file.read_text("utf-8", "replace") for path, file in found.items() if "__pycache__" not in path}
 
 
 def without_docstring(texts: Sources) -> list[str]:
@@ -276,6 +296,21 @@ def test_asking_for_the_time_is_caught() -> None:
         "app/e.py": "import time\ntime.sleep(1)",
     }
     assert asks_for_the_time(planted) == {"app/a.py", "app/b.py", "app/c.py", "app/d.py"}
+
+
+def test_passkit_is_named_only_where_it_is_registered() -> None:
+    assert names_passkit(every_text()) == set(MAY_NAME_PASSKIT)
+
+
+def test_naming_passkit_anywhere_else_is_caught() -> None:
+    planted = {
+        "app/a.py": "# as PassKit does",
+        "app/web/templates/web/b.html": "<p>PASSKIT</p>",
+        "app/sync/c.py": 'if program.issuer == "passkit": ...',
+        "app/issuers/passkit/d.py": "PassKit",
+        "app/e.py": "the remote issuer",
+    }
+    assert names_passkit(planted) == {"app/a.py", "app/web/templates/web/b.html", "app/sync/c.py"}
 
 
 def test_every_public_thing_says_what_it_is_for() -> None:

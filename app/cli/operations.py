@@ -39,15 +39,16 @@ def show_operation(operation_id: str) -> None:
     "--happened/--did-not-happen",
     "happened",
     default=None,
-    required=True,
     help="What you found at the issuer: the next effect that 'operation show' lists is true, or it is not.",
 )
-def resolve_operation(operation_id: str, happened: bool) -> None:
+def resolve_operation(operation_id: str, happened: bool | None) -> None:
     """Say what became of an operation whose outcome nobody could find out.
 
     What happened is recorded, and the rest of the operation is done. What did not happen has failed: the same request
     may be sent again.
     """
+    if happened is None:
+        raise click.UsageError("Give either --happened or --did-not-happen.")
     service = open_service()
     found = _find(service, operation_id)
     try:

@@ -12,14 +12,12 @@ from sqlalchemy import select
 
 from app.model import InstallState
 from app.operations import resume
-from app.store import issuer_webhooks
 from app.store.tables import inbox
-from app.store.troubles import Kind as TroubleKind
 from app.sweeps import MOST_TRIES
 from app.sync import webhooks
 from tests.issuers.memory import Failure
 from tests.sync.conftest import Connected, upstream_id
-from tests.test_sweeps import trouble, until_parked
+from tests.test_sweeps import until_parked
 
 
 def notes(connected: Connected) -> list[str | None]:
@@ -115,31 +113,6 @@ def test_a_webhook_about_a_pass_that_is_being_made_waits_for_its_operation(conne
     assert answer.get_json()["created"] is True
     assert connected.settle() == []
     assert [one["type"] for one in connected.world.events()] == ["pass.created"]
-
-
-def test_a_webhook_that_raises_stops_no_other(connected: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
-    connected.server.enrol("club", "c-1")
-    connected.deliver()
-    connected.server.enrol("club", "c-2")
-    monkeypatch.setattr(connected.kind, "notification", _fails_once(connected.kind.notification))
-    assert connected.settle() == ["pass.created"]
-    with connected.world.service.store.read() as connection:
-        [waiting] = issuer_webhooks.waiting(connection, connected.world.clock() + timedelta(hours=1), 10)
-    assert trouble(connected.world, TroubleKind.WEBHOOK, waiting) is not None
-    connected.world.clock.advance(minutes=2)
-    assert connected.settle() == ["pass.created"]
-    assert trouble(connected.world, TroubleKind.WEBHOOK, waiting) is None
-
-
-def _fails_once(right: object) -> object:
-    left = [RecursionError("planted")]
-
-    def notification(body: str) -> object:
-        if left:
-            raise left.pop()
-        return right(body)  # type: ignore[operator]
-
-    return notification
 
 
 def test_while_the_issuer_is_away_webhooks_wait(connected: Connected) -> None:
