@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app import sweeps
 from app.accounts import accounts
-from app.issuers.protocol import Notification
+from app.issuers.remote import Notification
 from app.model import Mode
 from app.operations import resume
 from app.operations.resume import resume_all
