@@ -1,7 +1,7 @@
 """What can be made true of a pass. An action decides on effects; the issuer of the pass makes them true, one by one.
 
-An effect says what shall be, never how: `on` gives our record of the pass as it is afterwards, which for the built-in
-issuer is all there is to do. A remote issuer has one method an effect (`issuers/protocol.py`).
+An effect says what is to be true, never how: `on` gives our record of the pass as it is afterwards. For the built-in
+issuer that is all there is to do. A remote issuer has one method an effect (`issuers/protocol.py`).
 
 Open operations keep their effects as JSON, by name (`operations/plan.py`): the names of attributes below are therefore
 part of the database. An attribute that is added needs a default.

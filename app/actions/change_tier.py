@@ -15,7 +15,7 @@ from app.schema import Identifier
 
 
 class ChangeTierInput(inputs.ForPass):
-    """Which tier the pass shall be on."""
+    """The tier that the pass moves to."""
 
     tier_id = Identifier("Tier", "Tier of the pass's program to move to.", required=True, example="tier_demo_gold")
     reason = inputs.reason("Spent more than 1000 this year")

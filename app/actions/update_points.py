@@ -22,7 +22,7 @@ from app.schema import Choice, Flag, Number
 
 
 class UpdatePointsInput(inputs.ForPass):
-    """How the balance shall change."""
+    """How the balance changes."""
 
     json_schema_extra: ClassVar[dict[str, Any]] = {
         **inputs.ForPass.json_schema_extra,

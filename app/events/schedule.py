@@ -44,7 +44,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a hook fares: failures since the last success, counted from `first_failure_at`, and since when in earnest."""
+    """How a hook does: failures since the last success, counted from `first_failure_at`.
+
+    `failing_since` is set after several failures.
+    """
 
     failures: int = 0
     first_failure_at: datetime | None = None

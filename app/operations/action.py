@@ -28,7 +28,8 @@ class Decision:
 class Action:
     """A verb that changes a pass. Its route, documentation, idempotency and audit follow from this value.
 
-    `decide` is pure: it says what shall become true or raises why not, and neither writes nor calls anything.
+    `decide` is pure: it says what is to become true, or raises why that cannot be. It neither writes nor calls
+    anything.
     `errors` are those it can raise itself; what every action can meet is added where routes are made.
     """
 

@@ -135,7 +135,7 @@ class Store:
         Never call an issuer inside: on SQLite everybody else waits for the end.
         """
         with self._transaction() as connection:
-            connection.info.pop(_JOBS, None)  # of a transaction that was rolled back
+            connection.info.pop(_JOBS, None)  # jobs that an earlier transaction asked for and that was rolled back
             yield connection
             jobs = connection.info.pop(_JOBS, ())
         for job, row_id in jobs:

@@ -58,7 +58,7 @@ def cursor_of(shown: Pass, wanted: PassFilter) -> str:
 
 
 def _read_cursor(cursor: str, parts: int) -> list[ColumnElement[Any]]:
-    """Give a cursor's values. One of another list, or made up, is as good as any: it stands somewhere."""
+    """Return a cursor's values. One of another list, or an invented one, is no error."""
     milliseconds, _, pass_id = cursor.partition("-") if parts > 1 else ("", "", cursor)
     values: list[ColumnElement[Any]] = [literal(pass_id)]
     if parts > 1:
@@ -72,7 +72,7 @@ def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[boo
     narrow = [column == value for column, value in equal.items() if value is not None]
     yield from narrow
     if wanted.program_id is not None:
-        # SQLite knows no better than to take the program's index; an expression keeps it to the narrower one.
+        # SQLite would choose the program's index. It cannot use that for an expression, and takes the narrower one.
         is_narrowed = bool(narrow) or wanted.status in (Status.REVOKED, Status.REDEEMED)
         yield (passes.c.program_id.concat("") if is_narrowed else passes.c.program_id) == wanted.program_id
     if wanted.install_state is not None:

@@ -51,7 +51,7 @@ _BY_EMAIL = WITH_PROGRAM.where(
 _BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
 _LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
-# The other two are the database's and the search for expired passes'.
+# The database computes `closed_by`; the search for expired passes writes `expiry_told` (`expiries.py`).
 WRITTEN = tuple(column.name for column in passes.c if column.name not in ("closed_by", "expiry_told"))
 _INSERT = Statement(insert(passes).values({name: bindparam(name) for name in WRITTEN}))
 

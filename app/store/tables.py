@@ -109,14 +109,14 @@ passes = Table(
 # revoked pass keeps its external ID for the record and sets it free for a new one.
 Index("uq_passes_external_id", passes.c.program_id, passes.c.external_id, passes.c.deleted_at, unique=True)
 # One pass for one record of a remote issuer, whoever finds it first.
-ELSEWHERE = text("upstream_id IS NOT NULL")
+AT_REMOTE_ISSUER = text("upstream_id IS NOT NULL")
 Index(
     "uq_passes_upstream",
     passes.c.program_id,
     passes.c.upstream_id,
     unique=True,
-    sqlite_where=ELSEWHERE,
-    postgresql_where=ELSEWHERE,
+    sqlite_where=AT_REMOTE_ISSUER,
+    postgresql_where=AT_REMOTE_ISSUER,
 )
 # One index for each filter of GET /v1/passes; all end in the ID, so that a page is read in its order. Without
 # statistics SQLite takes the index with the most equal columns, and between equals the partial one.
@@ -264,7 +264,7 @@ inbox = Table(
     Column("note", Text),
 )
 WAITING = text("done_at IS NULL")
-# Of one hint only one waits: it is read again after it came, whatever else came meanwhile.
+# The same webhook waits once: whoever looks into it reads the pass after all of them came.
 Index("uq_inbox_waiting", inbox.c.sink_id, inbox.c.digest, unique=True, sqlite_where=WAITING, postgresql_where=WAITING)
 Index("ix_inbox_received", inbox.c.received_at)
 

@@ -45,7 +45,7 @@ def holder_of(person: Json) -> dict[str, str | None]:
 
 
 def _text(person: Json, name: str) -> str:
-    """Read leniently: no odd value of a person shall keep a pass from being read."""
+    """Read leniently: an odd value of a person never keeps a pass from being read."""
     value = person.get(name)
     return value if isinstance(value, str) else ""
 

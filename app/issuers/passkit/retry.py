@@ -21,7 +21,7 @@ class Outcome(Enum):
 def next_wait(
     attempt: int, outcome: Outcome, *, is_read: bool, retry_after: float | None = None, chance: float = 0.0
 ) -> float | None:
-    """Return the seconds to wait before the next try, or None when there shall be none.
+    """Return the seconds to wait before the next try, or None when there is to be none.
 
     250 ms, doubling, each lengthened by up to as much again so that callers who failed together do not come back
     together; never shorter, because that is the least PassKit asks for. What `Retry-After` says wins over that.

@@ -20,7 +20,7 @@ from app.issuers.passkit.transport import Transport
 from app.issuers.protocol import Done, Refused, Step
 from app.model import Kind, Pass, Program
 
-# PassKit cannot take an expiry away; a pass that shall have none expires in ten years.
+# PassKit cannot take an expiry away; a pass that is to have none expires in ten years.
 NEVER = timedelta(days=3652)
 # Seconds to wait before each look at a pass that should have ended or come back: less than 5 together.
 PAUSES = (0.5, 1.5, 2.5)
