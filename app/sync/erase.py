@@ -34,5 +34,5 @@ def _without_holder(text: str) -> dict[str, object]:
     """Return a described pass without its holder and custom fields."""
     described = json.loads(text)
     nothing = dict.fromkeys((*HOLDER_FIELDS, *TICKET_FIELDS))
-    nobody: dict[str, object] = {**described, **nothing, "fields": {}, "notes": []}
-    return nobody
+    nobody: dict[str, object] = {**described, **nothing, "fields": {}}
+    return {**nobody, "notes": []} if "notes" in described else nobody

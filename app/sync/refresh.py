@@ -39,6 +39,9 @@ from app.sync import connections
 from app.sync.erase import erase_holder
 from app.sync.programs import refresh_programs
 
+# What no action does: such events have no notes.
+BY_ITSELF = (PASS_INSTALLED, PASS_UNINSTALLED, PASS_EXPIRED)
+
 
 def current(connection: Connection, known: Pass) -> Pass:
     """Return a pass as its row is now; it stays so until the transaction ends."""
@@ -172,9 +175,9 @@ def write_difference(
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for place, (event_type, details) in enumerate(told):
-        outbox.record(
-            connection, event_type, after, None, to_json({**plain, **details, "notes": []}), now + place * MOMENT
-        )
+        notes = {} if event_type in BY_ITSELF else {"notes": []}
+        data = to_json({**plain, **details, **notes})
+        outbox.record(connection, event_type, after, None, data, now + place * MOMENT)
         if event_type == PASS_EXPIRED:
             expiries.note_told(connection, after.id, after.updated_at)
     return after
