@@ -175,7 +175,7 @@ def write_difference(
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for place, (event_type, details) in enumerate(told):
-        notes = {} if event_type in BY_ITSELF else {"notes": []}
+        notes: dict[str, list[str]] = {} if event_type in BY_ITSELF else {"notes": []}
         data = to_json({**plain, **details, **notes})
         outbox.record(connection, event_type, after, None, data, now + place * MOMENT)
         if event_type == PASS_EXPIRED:
