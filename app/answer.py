@@ -7,14 +7,13 @@ the object by hand because it runs in every request and is five times faster tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from marshmallow import fields as ma
 
-from app.clock import to_text
 from app.model import InstallState, Kind, Mode, Pass, Program, Status, Ticket
 from app.schema import Base
 
@@ -157,6 +156,11 @@ class ActionAnswer(PassAnswer):
             [],
         ),
     )
+
+
+def to_text(instant: datetime) -> str:
+    """Write an instant as RFC 3339 with milliseconds and `Z`, the one form of every answer and event."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def number(value: Decimal | None) -> int | float | None:

@@ -16,8 +16,3 @@ def system_clock() -> datetime:
     """Return the present instant in UTC, cut to whole milliseconds."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def to_text(instant: datetime) -> str:
-    """Write an instant as RFC 3339 with milliseconds and `Z`, the one form of every answer and event."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

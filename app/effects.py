@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from app.answer import number
-from app.clock import to_text
+from app.answer import number, to_text
 from app.model import HOLDER_FIELDS, Kind, Pass, Program
 
 Details = dict[str, Any]

@@ -18,10 +18,10 @@ from gunicorn.glogging import Logger
 from app import logs
 from app.api.problems import CONTENT_TYPE, document
 from app.errors import Internal, MalformedRequest
-from app.identifiers import REQUEST, new_id
+from app.model import IdKind, new_id
 from app.service import make_vault
 from app.settings import load_settings
-from app.store.values import to_json
+from app.store.columns import to_json
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -51,7 +51,7 @@ def write_problem(connection: socket.socket, status: int, reason: str, message: 
     """
     # The request is not trusted to be repeated back: what was wrong with it is in the log, under the same ID.
     error = Internal() if status >= 500 else MalformedRequest(f"The web server refused the request: {reason}.")
-    request_id = new_id(REQUEST)
+    request_id = new_id(IdKind.REQUEST)
     logging.getLogger("gunicorn.error").warning("refused", extra={"request_id": request_id, "reason": message})
     body = to_json({**document(error, _settings.public_url, request_id), "status": status}).encode()
     head = (

@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.observe import meters
 from app.service import Service, current_service
+from app.store.columns import to_milliseconds
 from app.store.engine import Store
 from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations, troubles
 from app.store.troubles import Kind
-from app.store.values import to_milliseconds
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

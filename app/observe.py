@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from flask import Flask, Request, Response, g, request
 
-from app.identifiers import REQUEST, new_id
+from app.model import IdKind, new_id
 
 REQUEST_ID_HEADER = "X-Request-ID"
 # Seconds. Few on purpose: every bucket is a file entry for each route and process.
@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
 
 
 def _start() -> None:
-    g.request_id = new_id(REQUEST)
+    g.request_id = new_id(IdKind.REQUEST)
     g.request_started = time.perf_counter()
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from app.answer import number
-from app.clock import to_text
+from app.answer import number, to_text
 from app.errors import AlreadyRedeemed, Duplicate, InsufficientPoints, NotApplicable
 from app.model import Kind, Pass
 

@@ -14,14 +14,13 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
-from app import identifiers
-from app.model import POINTS_MAX
+from app.model import ID_PATTERN, POINTS_MAX
 
 TEXT_PATTERN = r"^[^\u0000-\u001f\u007f]*$"
 LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _UNPRINTABLE_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_ID = re.compile(identifiers.PATTERN)
+_ID = re.compile(ID_PATTERN)
 _EMAIL = re.compile(r"[^@\s\"<>(),:;\\\[\]]+@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", re.I)
 _INSTANT_FORM = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
@@ -134,7 +133,7 @@ class Identifier(Documented):
     """An ID this service has given out."""
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{identifiers.PATTERN}$"}
+        return {"type": "string", "pattern": f"^{ID_PATTERN}$"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not _ID.fullmatch(value):

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 
 from sqlalchemy import event
 
-from app.clock import system_clock, to_text
+from app.answer import to_text
+from app.clock import system_clock
 from app.model import InstallState, Mode, Status
 from app.store import pass_lists
 from app.store.engine import Store

@@ -25,7 +25,6 @@ PLAIN = {
     "clock",
     "effects",
     "errors",
-    "identifiers",
     "model",
     "refusals",
     "schema",
@@ -90,7 +89,7 @@ MAY_ASK_FOR_THE_TIME = {
     "app/timed.py": "how long an answer may take",
     "app/events/sending.py": "how long an attempt took",
     "app/clock.py": "the clock itself",
-    "app/identifiers.py": "IDs sort by the real time, in tests too",
+    "app/model.py": "IDs sort by the real time, in tests too",
     "app/observe.py": "how long a request took",
 }
 
@@ -254,7 +253,7 @@ def test_the_table_of_imports_allows_nothing_that_is_not_needed() -> None:
 
 def test_an_import_the_wrong_way_is_caught() -> None:
     planted = {
-        "app/store/passes.py": "from app.actions.rules import updates",
+        "app/store/passes.py": "from app.actions.shared import updates",
         "app/store/engine.py": "from app import errors, api",
         "app/issuers/protocol.py": "def later():\n    import app.events.outbox",
         "app/actions/inputs.py": "from flask import g",

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, g
 
 from app import logs, observe, scrub
-from app.identifiers import new_id
+from app.model import IdKind, new_id
 from app.service import make_service
 from app.settings import Settings
 
@@ -144,7 +144,7 @@ def test_what_a_secret_name_holds_is_not_logged(name: str, output: Output) -> No
 
 def test_what_is_no_secret_stays_readable(output: Output) -> None:
     text = (
-        f"{new_id('pass')} of {new_id('prog')}: 3 points at 12:30, "
+        f"{new_id(IdKind.PASS)} of {new_id(IdKind.PROGRAM)}: 3 points at 12:30, "
         "code insufficient-points, file /usr/lib/python3.11/site-packages/sqlalchemy/engine/default.py, "
         "host http://localhost:8000/"
     )

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app import answer, identifiers
-from app.clock import system_clock, to_text
+from app import answer
+from app.answer import to_text
+from app.clock import system_clock
 from app.demo import demo_programs
-from app.model import Kind, Mode, Pass, Status
+from app.model import ID_PATTERN, IdKind, Kind, Mode, Pass, Status, new_id, new_link_token
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 PLAIN = Pass(
@@ -70,26 +71,26 @@ def test_a_program_knows_its_tiers() -> None:
 
 
 def test_ids_made_one_after_another_sort_in_that_order() -> None:
-    made = [identifiers.new_id("pass") for _ in range(2000)]
+    made = [new_id(IdKind.PASS) for _ in range(2000)]
     assert len(set(made)) == 2000
     assert made == sorted(made)
-    assert all(re.fullmatch(r"pass_[0-9a-f]{32}", one) and re.fullmatch(identifiers.PATTERN, one) for one in made)
+    assert all(re.fullmatch(r"pass_[0-9a-f]{32}", one) and re.fullmatch(ID_PATTERN, one) for one in made)
 
 
 def test_an_id_begins_with_its_millisecond() -> None:
     before = time.time_ns() // 1_000_000
-    milliseconds = int(identifiers.new_id("evt").removeprefix("evt_")[:12], 16)
+    milliseconds = int(new_id(IdKind.EVENT).removeprefix("evt_")[:12], 16)
     assert before <= milliseconds <= time.time_ns() // 1_000_000
 
 
 def test_the_end_of_an_id_cannot_be_foretold() -> None:
-    ends = {identifiers.new_id("pass")[-17:] for _ in range(2000)}
+    ends = {new_id(IdKind.PASS)[-17:] for _ in range(2000)}
     assert len(ends) == 2000
     assert all({end[place] for end in ends} == set("0123456789abcdef") for place in range(17))
 
 
 def test_link_tokens_are_unguessable_and_safe_in_an_address() -> None:
-    tokens = {identifiers.new_link_token() for _ in range(2000)}
+    tokens = {new_link_token() for _ in range(2000)}
     assert len(tokens) == 2000
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", token) for token in tokens)
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from phonenumbers import SUPPORTED_REGIONS
 from sqlalchemy import Connection, insert, select, update
 
-from app import identifiers
 from app.errors import Duplicate, FieldError, NotFound, ValidationFailed
+from app.model import IdKind, new_id
+from app.store.columns import instant, to_milliseconds
 from app.store.tables import accounts
-from app.store.values import instant, to_milliseconds
 
 NAME_MAX = 60
 
@@ -42,7 +42,7 @@ def create_account(connection: Connection, name: str, now: datetime) -> Account:
         raise ValidationFailed(errors=[FieldError("name", message)])
     if _find(connection, name) is not None:
         raise Duplicate(f"There is already an account named '{name}'. Choose another name.")
-    account = Account(identifiers.new_id(identifiers.ACCOUNT), name, now)
+    account = Account(new_id(IdKind.ACCOUNT), name, now)
     connection.execute(insert(accounts), {"id": account.id, "name": account.name, "created_at": to_milliseconds(now)})
     return account
 

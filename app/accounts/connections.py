@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.accounts.vault import Place, Vault
-from app.clock import to_text
+from app.answer import to_text
 from app.model import EndsCardsBy, Mode
 from app.store import troubles
-from app.store.statement import Statement
+from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.tables import accounts, connections
-from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
 # The country that phone numbers are read as numbers of is the account's.
 _EVERY = select(connections, accounts.c.default_country).join(accounts, accounts.c.id == connections.c.account_id)

@@ -19,14 +19,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from app import identifiers
 from app.accounts.accounts import Account
 from app.clock import Clock
 from app.errors import KeyRevoked, NotFound, Unauthorized
-from app.model import Mode
+from app.model import IdKind, Mode, new_id
+from app.store.columns import from_milliseconds, to_milliseconds
 from app.store.engine import Store
 from app.store.tables import accounts, api_keys
-from app.store.values import from_milliseconds, to_milliseconds
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_CHARACTERS = 30
@@ -93,7 +92,7 @@ def create_key(
     """Make a key and return it with its clear text, which cannot be had again."""
     secret = make_key(mode)
     ordered = tuple(scope for scope in SCOPES if scope in scopes)
-    key = ApiKey(identifiers.new_id(identifiers.KEY), mode, ordered, f"pr_{mode.value}_...{secret[-4:]}", now, None)
+    key = ApiKey(new_id(IdKind.KEY), mode, ordered, f"pr_{mode.value}_...{secret[-4:]}", now, None)
     row = {
         "id": key.id,
         "account_id": account.id,

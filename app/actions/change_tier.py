@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
-from app.actions import inputs
-from app.actions.rules import refuse_revoked, refuse_unknown_tier
+from app.actions import shared
+from app.actions.shared import refuse_revoked, refuse_unknown_tier
 from app.answer import ActionAnswer, said
 from app.effects import ChangeTier
 from app.errors import NotApplicable
@@ -14,11 +14,11 @@ from app.operations.lookup import Case
 from app.schema import Identifier
 
 
-class ChangeTierInput(inputs.ForPass):
+class ChangeTierInput(shared.ForPass):
     """The tier that the pass moves to."""
 
     tier_id = Identifier("Tier", "Tier of the pass's program to move to.", required=True, example="tier_demo_gold")
-    reason = inputs.reason("Spent more than 1000 this year")
+    reason = shared.reason("Spent more than 1000 this year")
 
 
 class ChangeTierAnswer(ActionAnswer):

@@ -7,20 +7,19 @@ from typing import Any
 
 from marshmallow import fields as ma
 
-from app import identifiers
-from app.actions import inputs
-from app.actions.rules import check_custom_fields, refuse_kind, refuse_unknown_tier, updates
+from app.actions import shared
+from app.actions.shared import check_custom_fields, refuse_kind, refuse_unknown_tier, updates
 from app.answer import ActionAnswer, said
 from app.effects import Issue
 from app.errors import Duplicate, NotApplicable
-from app.model import HOLDER_FIELDS, Kind, Pass
+from app.model import HOLDER_FIELDS, IdKind, Kind, Pass, new_id, new_link_token
 from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 from app.refusals import exists_already
 from app.schema import Choice, Email, Identifier, Number, Text
 
 
-class CreatePassInput(inputs.Repeatable):
+class CreatePassInput(shared.Repeatable):
     """What a new pass is made from."""
 
     program_id = Identifier("Program", "Program to issue the pass from.", required=True, example="prog_demo_membership")
@@ -32,12 +31,12 @@ class CreatePassInput(inputs.Repeatable):
         example="customer-501",
     )
     email = Email("Email", "The holder's e-mail address.", null=True, example="ada@example.com")
-    first_name = inputs.first_name(null=True)
-    last_name = inputs.last_name(null=True)
-    phone = inputs.phone(null=True)
+    first_name = shared.first_name(null=True)
+    last_name = shared.last_name(null=True)
+    phone = shared.phone(null=True)
     points = Number("Points", "Balance to start with. Memberships only.", places=2, example=20)
-    expires_at = inputs.expires_at(null=True)
-    fields = inputs.custom_fields()  # type: ignore[assignment]
+    expires_at = shared.expires_at(null=True)
+    fields = shared.custom_fields()  # type: ignore[assignment]
     if_exists = Choice(
         "If It Exists",
         "What to do when the program has a pass with this external ID: return it unchanged, update its holder, "
@@ -72,8 +71,8 @@ def decide(case: Case) -> Decision:
         refuse_kind(case, allowed=(Kind.MEMBERSHIP,), sentence="Only memberships have points; leave them out.")
     check_custom_fields(program, data.get("fields", {}), complete=True)
     new = Issue(
-        pass_id=identifiers.new_id(identifiers.PASS),
-        link_token=identifiers.new_link_token(),
+        pass_id=new_id(IdKind.PASS),
+        link_token=new_link_token(),
         tier_id=tier_id,
         external_id=data.get("external_id"),
         points=data.get("points"),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
-from app.actions import inputs
-from app.actions.rules import refuse_kind, refuse_revoked
-from app.answer import ActionAnswer, said
-from app.clock import to_text
+from app.actions import shared
+from app.actions.shared import refuse_kind, refuse_revoked
+from app.answer import ActionAnswer, said, to_text
 from app.effects import Redeem
 from app.errors import AlreadyRedeemed, NotApplicable
 from app.model import Kind, Status
@@ -17,7 +16,7 @@ from app.refusals import already_redeemed
 from app.schema import Number, Text
 
 
-class RedeemPassInput(inputs.ForPass):
+class RedeemPassInput(shared.ForPass):
     """What the pass was redeemed for."""
 
     reference = Text("Reference", "Your number of the sale or the entrance.", max_length=120, example="receipt-77")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from app.actions import inputs
-from app.actions.rules import refuse_deleted
-from app.answer import ActionAnswer
-from app.clock import to_text
+from app.actions import shared
+from app.actions.shared import refuse_deleted
+from app.answer import ActionAnswer, to_text
 from app.effects import Reinstate
 from app.errors import FieldError, NotApplicable, ValidationFailed
 from app.model import Pass, Status
@@ -16,11 +15,11 @@ from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 
 
-class ReinstatePassInput(inputs.ForPass):
+class ReinstatePassInput(shared.ForPass):
     """Why, and until when."""
 
-    reason = inputs.reason("Refund was a mistake")
-    expires_at = inputs.expires_at(null=True)
+    reason = shared.reason("Refund was a mistake")
+    expires_at = shared.expires_at(null=True)
 
 
 def decide(case: Case) -> Decision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.actions import inputs
+from app.actions import shared
 from app.answer import ActionAnswer
 from app.effects import Revoke
 from app.operations.action import Action, Decision
@@ -10,10 +10,10 @@ from app.operations.lookup import Case
 from app.schema import Flag
 
 
-class RevokePassInput(inputs.ForPass):
+class RevokePassInput(shared.ForPass):
     """Why, and whether for good."""
 
-    reason = inputs.reason("Invoice 1001 refunded")
+    reason = shared.reason("Invoice 1001 refunded")
     permanent = Flag(
         "Permanent",
         "Delete the record at the issuer and the holder's data here, too. This cannot be undone, and the external "

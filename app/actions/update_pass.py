@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from marshmallow import fields as ma
 
-from app.actions import inputs
-from app.actions.rules import refuse_deleted, updates
+from app.actions import shared
+from app.actions.shared import refuse_deleted, updates
 from app.answer import ActionAnswer, said
 from app.errors import NotApplicable
 from app.operations.action import Action, Decision
@@ -15,13 +15,13 @@ from app.operations.lookup import Case
 from app.schema import Email
 
 
-class UpdatePassInput(inputs.ForPass):
+class UpdatePassInput(shared.ForPass):
     """What to change. An absent field is left alone, null clears it."""
 
     # Here the address may be null; it then names no pass.
     json_schema_extra: ClassVar[dict[str, Any]] = {
         "anyOf": [
-            *inputs.ForPass.json_schema_extra["anyOf"][:2],
+            *shared.ForPass.json_schema_extra["anyOf"][:2],
             {"required": ["program_id", "email"], "properties": {"email": {"type": "string"}}},
         ]
     }
@@ -33,11 +33,11 @@ class UpdatePassInput(inputs.ForPass):
         null=True,
         example="ada@example.com",
     )
-    first_name = inputs.first_name(null=True)
-    last_name = inputs.last_name(null=True)
-    phone = inputs.phone(null=True)
-    fields = inputs.custom_fields()  # type: ignore[assignment]
-    expires_at = inputs.expires_at(null=True)
+    first_name = shared.first_name(null=True)
+    last_name = shared.last_name(null=True)
+    phone = shared.phone(null=True)
+    fields = shared.custom_fields()  # type: ignore[assignment]
+    expires_at = shared.expires_at(null=True)
 
 
 class UpdatePassAnswer(ActionAnswer):

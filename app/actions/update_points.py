@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, validates_schema
 from marshmallow import fields as ma
 
-from app.actions import inputs
-from app.actions.rules import refuse_kind, refuse_revoked
+from app.actions import shared
+from app.actions.shared import refuse_kind, refuse_revoked
 from app.answer import ActionAnswer, number, said
 from app.effects import AddPoints, SetPoints
 from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
@@ -21,11 +21,11 @@ from app.refusals import not_enough_points
 from app.schema import Choice, Flag, Number
 
 
-class UpdatePointsInput(inputs.ForPass):
+class UpdatePointsInput(shared.ForPass):
     """How the balance changes."""
 
     json_schema_extra: ClassVar[dict[str, Any]] = {
-        **inputs.ForPass.json_schema_extra,
+        **shared.ForPass.json_schema_extra,
         "oneOf": [{"required": ["points"]}, {"required": ["amount"]}],
         "dependentRequired": {"amount": ["points_per_unit"], "points_per_unit": ["amount"]},
     }
@@ -54,7 +54,7 @@ class UpdatePointsInput(inputs.ForPass):
         above_zero=True,
         example=1,
     )
-    reason = inputs.reason("Invoice 1001 paid")
+    reason = shared.reason("Invoice 1001 paid")
     allow_negative = Flag("Allow Negative", "Let the balance go below zero.", default=False, advanced=True)
 
     @validates_schema

@@ -22,7 +22,7 @@ from app.api import (
     problems,
     programs,
 )
-from app.api.limits import RateLimiter
+from app.api.authentication import RateLimiter
 from app.service import Service
 
 MAX_BODY_BYTES = 64 * 1024

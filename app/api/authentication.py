@@ -2,12 +2,139 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
+import math
+import os
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
 from flask import Flask, Response, current_app, g, request
 
 from app.accounts.keys import Caller
-from app.api.limits import RateLimiter, headers
+from app.clock import Clock
 from app.errors import Forbidden, PassrailError, RateLimited, Unauthorized
 from app.service import Service
+
+ALARM_EVERY_SECONDS = 60.0
+CLOCK_GIVE_SECONDS = 1.0  # a wall clock is corrected by less than this all the time
+
+_NUMBER = struct.Struct("<d")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request may go on, and what its caller is told about the limit.
+
+    Attributes:
+        limit: requests a minute.
+        remaining: requests that may be made at once after this one.
+        reset_seconds: until all of the burst is there again; for a refused request the same as `retry_after`.
+        retry_after: seconds until a request will be allowed; 0 for one that is.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_seconds: int
+    retry_after: int = 0
+
+
+class RateLimiter:
+    """Counts requests by slot, the number of an API key: one limit for all server processes of the machine.
+
+    The algorithm is GCRA, a token bucket that is one number for each key: the *theoretical arrival time*, the instant
+    at which the bucket will be full again. The numbers stand in a file, 8 bytes for each key at the key's number.
+    Reading and writing 8 bytes of a file that lives in the page cache takes less than a microsecond. Unlike with a
+    memory map, a full disk or a truncated file is then an error that can be caught, not a signal that ends the process.
+
+    It fails open: where the file cannot be used every request is allowed, and an alarm is logged once a minute. A
+    limiter that cannot count must not be what stops the service.
+    """
+
+    def __init__(self, path: Path, per_minute: int, burst: int, clock: Clock) -> None:
+        self._path = path
+        self._per_minute = per_minute
+        self._burst = burst
+        self._interval = 60.0 / per_minute
+        self._capacity = burst * self._interval
+        # Instants as floats have about a quarter of a microsecond; without some give the last of a burst gets lost.
+        self._give = max(self._interval / 1000, 2e-6)
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self._file: int | None = None
+        self._process = 0
+        self._next_alarm = -math.inf
+
+    def take(self, slot: int) -> Decision:
+        """Take one request out of the slot's bucket, if there is one in it."""
+        try:
+            with self._one_at_a_time:
+                debt, allowed = self._take(slot)
+        except (OSError, OverflowError, struct.error) as error:
+            self._alarm(error)
+            return Decision(True, self._per_minute, self._burst, 0)
+        if allowed:
+            remaining = int((self._capacity - debt + self._give) / self._interval)
+            return Decision(True, self._per_minute, remaining, math.ceil(debt - self._give))
+        wait = max(1, math.ceil(debt + self._interval - self._capacity - self._give))
+        return Decision(False, self._per_minute, 0, wait, wait)
+
+    def _take(self, slot: int) -> tuple[float, bool]:
+        """Return the seconds until the bucket is full, after this request, and whether it was allowed."""
+        file = self._file if self._process == os.getpid() else None
+        if file is None:
+            file = self._open()
+        place = slot * 8
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            # The time is read under the lock: otherwise who waited comes with an older one than the last writer.
+            now = self._clock().timestamp()
+            found = os.pread(file, 8, place)
+            debt = _NUMBER.unpack(found)[0] - now if len(found) == 8 else 0.0
+            if not debt > 0.0:  # full again, never used, or not a number
+                debt = 0.0
+            elif debt > self._capacity + CLOCK_GIVE_SECONDS:
+                # More than a burst is never owed: the wall clock was set back. Start from now, or it never ends.
+                debt = self._capacity
+                os.pwrite(file, _NUMBER.pack(now + debt), place)
+            if debt + self._interval > self._capacity + self._give:
+                return debt, False
+            debt += self._interval
+            os.pwrite(file, _NUMBER.pack(now + debt), place)
+            return debt, True
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _open(self) -> int:
+        """Open the file for this process: a lock belongs to an opening, which a forked process would share."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._process = os.getpid()
+        return self._file
+
+    def _alarm(self, error: Exception) -> None:
+        now = self._clock().timestamp()
+        if now >= self._next_alarm:
+            self._next_alarm = now + ALARM_EVERY_SECONDS
+            _log.error("the rate limiter cannot use its file, all requests are allowed", exc_info=error)
+
+
+def headers(decision: Decision) -> dict[str, str]:
+    """Return the header fields that tell a caller about the limit.
+
+    Their form is that of an IETF draft which has changed before and is no promise; this is its one place.
+    """
+    fields = {
+        "RateLimit-Policy": f'"default";q={decision.limit};w=60',
+        "RateLimit": f'"default";r={decision.remaining};t={decision.reset_seconds}',
+    }
+    if not decision.allowed:
+        fields["Retry-After"] = str(decision.retry_after)
+    return fields
 
 
 def init_app(app: Flask, limiter: RateLimiter) -> None:

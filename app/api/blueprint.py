@@ -28,7 +28,7 @@ from app.api.authentication import authenticate
 from app.api.problems import from_validation, responses
 from app.errors import PassrailError
 from app.schema import Base
-from app.store.values import to_json
+from app.store.columns import to_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -7,23 +7,23 @@ from typing import Any
 from flask import Response
 from sqlalchemy import Connection
 
-from app import identifiers
 from app.accounts.keys import Caller
+from app.answer import to_text
 from app.api import hook_schemas as say
 from app.api.blueprint import Blueprint, json_answer
 from app.api.event_types import sample_of
 from app.api.paging import PageQuery, page_of
-from app.clock import to_text
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
 from app.events import deliveries, hooks, upkeep
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import EVERYTHING, Hook, HookStatus
 from app.events.targets import InvalidTarget, allowed_hosts, check_public, read_target
 from app.events.types import DESCRIPTIONS
+from app.model import IdKind, new_id
 from app.operations.lookup import find_program
 from app.service import current_service
+from app.store.columns import to_json
 from app.store.engine import post_after_commit
-from app.store.values import to_json
 
 
 def show_delivery(delivery: Delivery) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _add_test(blueprint: Blueprint) -> None:
             hook = _active(_find(connection, caller, hook_id))
             first = hook.event_types[0]
             event_type = data.get("event_type") or (next(iter(DESCRIPTIONS)) if first == EVERYTHING else first)
-            event_id = identifiers.new_id(identifiers.TEST_EVENT)
+            event_id = new_id(IdKind.TEST_EVENT)
             body = to_json({**sample_of(event_type), "id": event_id, "timestamp": to_text(now)})
             delivery_id = deliveries.add(connection, hook_id, event_id, event_type, now, body)
             delivery = _delivery(connection, hook_id, delivery_id)

@@ -8,9 +8,8 @@ from flask import Response
 from marshmallow import fields as ma
 
 from app.accounts.keys import Caller
-from app.answer import said
+from app.answer import said, to_text
 from app.api.blueprint import Blueprint, json_answer
-from app.clock import to_text
 from app.errors import NotApplicable, NotFound
 from app.model import Mode
 from app.schema import Base, Identifier

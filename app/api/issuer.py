@@ -9,9 +9,9 @@ from flask import Response
 from app import errors
 from app.accounts.connections import IssuerConnection
 from app.accounts.keys import Caller
+from app.answer import to_text
 from app.api.blueprint import Blueprint, json_answer
 from app.api.issuer_schemas import CHANGES, CONNECT, CONNECT_EXAMPLE, EXAMPLE, ISSUER
-from app.clock import to_text
 from app.model import BUILTIN, EndsCardsBy
 from app.service import current_service
 from app.sync import connections

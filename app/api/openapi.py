@@ -12,8 +12,9 @@ from flask import Flask, Response
 from marshmallow import fields
 from werkzeug.routing import BaseConverter
 
-from app import errors, identifiers
+from app import errors
 from app.api import problems
+from app.model import ID_PATTERN
 from app.schema import Documented, field_schema
 
 INTRODUCTION = """\
@@ -46,7 +47,7 @@ TAGS = {
 class IdConverter(BaseConverter):
     """The part of a path that is an ID; what cannot be one is simply not found."""
 
-    regex = identifiers.PATTERN
+    regex = ID_PATTERN
 
 
 class Converter(OpenAPIConverter):
@@ -98,7 +99,7 @@ def make_api(app: Flask) -> Api:
     api = Api(app, spec_kwargs={"marshmallow_plugin": plugin})
     assert plugin.converter is not None
     plugin.converter.add_attribute_function(documented2properties)  # type: ignore[no-untyped-call]
-    api.register_converter(IdConverter, lambda converter: {"type": "string", "pattern": f"^{identifiers.PATTERN}$"})
+    api.register_converter(IdConverter, lambda converter: {"type": "string", "pattern": f"^{ID_PATTERN}$"})
     components = api.spec.components
     components.schema("Problem", problems.SCHEMA)
     for kind in errors.catalogue():

@@ -10,9 +10,8 @@ from marshmallow import fields
 
 from app.accounts.keys import Caller
 from app.actions import ACTIONS
-from app.answer import example, said
+from app.answer import example, said, to_text
 from app.api.blueprint import Blueprint, json_answer
-from app.clock import to_text
 from app.errors import NotApplicable, NotFound, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
 from app.operations.plan import NAMES, CannotGoOn, name_of, plan_of
 from app.operations.resolve import resolve

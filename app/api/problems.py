@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from app import errors, logs
 from app.errors import FieldError, PassrailError
 from app.service import current_service
-from app.store.values import to_json
+from app.store.columns import to_json
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -8,6 +8,7 @@ from flask import Response
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.keys import Caller
+from app.answer import to_text
 from app.api.blueprint import Blueprint, json_answer
 from app.api.paging import page_of
 from app.api.program_schemas import (
@@ -24,7 +25,6 @@ from app.api.program_schemas import (
     ProgramQuery,
     TierList,
 )
-from app.clock import to_text
 from app.errors import Duplicate, NotApplicable, NotFound
 from app.issuers.builtin import programs as builtin_programs
 from app.model import BUILTIN, Kind, Program

@@ -7,8 +7,8 @@ import json
 import click
 
 from app.accounts import accounts, keys
+from app.answer import to_text as time_text
 from app.cli.common import MODE, open_service
-from app.clock import to_text as time_text
 from app.model import Mode
 
 

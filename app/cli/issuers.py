@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from app.answer import to_text as time_text
 from app.cli.common import account_and_mode, account_id, open_service
-from app.clock import to_text as time_text
 from app.issuers.remote import Target
 from app.model import EndsCardsBy, Mode
 from app.service import Service

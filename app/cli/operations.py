@@ -7,8 +7,8 @@ import json
 import click
 
 from app.accounts import accounts
+from app.answer import to_text as time_text
 from app.cli.common import open_service
-from app.clock import to_text as time_text
 from app.errors import NotFound
 from app.operations.plan import CannotGoOn, name_of, plan_of
 from app.operations.resolve import resolve

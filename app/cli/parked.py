@@ -10,8 +10,8 @@ import click
 from sqlalchemy import Connection
 
 from app import sweeps
+from app.answer import to_text as time_text
 from app.cli.common import open_service
-from app.clock import to_text as time_text
 from app.events import deliveries
 from app.operations.resolve import end_as_undone
 from app.store import expiries, imports, issuer_webhooks

@@ -16,13 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from app import identifiers
-from app.clock import to_text
+from app.answer import to_text
 from app.events.schedule import Outcome
+from app.model import IdKind, new_id
+from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.statement import Statement
 from app.store.tables import LEASED, PENDING, deliveries
-from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
 JOB = "deliver"
 AT_ONCE = 2
@@ -101,7 +100,7 @@ def add(
     test_body: str | None = None,
 ) -> str:
     """Write a delivery that is due at once and ask for the job; return its ID."""
-    delivery_id = identifiers.new_id(identifiers.DELIVERY)
+    delivery_id = new_id(IdKind.DELIVERY)
     row = {
         "id": delivery_id,
         "hook_id": hook_id,

@@ -23,8 +23,8 @@ from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
 from app.events.sending import Sender, host_of
 from app.events.types import HOOK_DISABLED
+from app.store.columns import to_json
 from app.store.engine import Store
-from app.store.values import to_json
 
 KEPT = timedelta(days=30)
 # A job that has more to do than this ends and has itself posted anew: others get their turn, and a worker that shall

@@ -13,14 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
 
-from app import identifiers
-from app.clock import to_text
+from app.answer import to_text
 from app.events.schedule import Health
 from app.events.targets import shown
-from app.model import Mode
-from app.store.statement import Statement
+from app.model import IdKind, Mode, new_id
+from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.tables import hooks
-from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
 EVERYTHING = "*"
 SECRET_BYTES = 32
@@ -83,7 +81,7 @@ def create(
 ) -> Hook:
     """Write a new hook."""
     hook = Hook(
-        id=identifiers.new_id(identifiers.HOOK),
+        id=new_id(IdKind.HOOK),
         account_id=account_id,
         mode=mode,
         target_url=target_url,

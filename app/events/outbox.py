@@ -14,14 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from app import identifiers
-from app.clock import to_text
+from app.answer import to_text
 from app.events import deliveries
 from app.events.hooks import EVERYTHING
-from app.model import Mode, Pass
-from app.store.statement import Statement
+from app.model import IdKind, Mode, Pass, new_id
+from app.store.columns import Statement, instant, to_json, to_milliseconds
 from app.store.tables import events, hooks
-from app.store.values import instant, to_json, to_milliseconds
 
 _INSERT = Statement(insert(events))
 _BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
@@ -81,7 +79,7 @@ def record_of_hook(
 
 
 def _write(connection: Connection, row: dict[str, str | None], now: datetime) -> None:
-    event_id = identifiers.new_id(identifiers.EVENT)
+    event_id = new_id(IdKind.EVENT)
     _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(now)})
     world = {"account_id": row["account_id"], "mode": row["mode"]}
     for hook_id, event_types, program_id in _LISTENING.run(connection, world).fetchall():

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, text, update
 
 from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus
+from app.store.columns import instant, to_milliseconds
 from app.store.engine import post_after_commit
 from app.store.tables import FINISHED, LEASED, deliveries, hooks
-from app.store.values import instant, to_milliseconds
 
 CHUNK = 1000  # rows that one transaction changes at most
 

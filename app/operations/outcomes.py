@@ -32,8 +32,8 @@ from app.operations.record import Answer, Change, answer_of, refused, succeeded,
 from app.refusals import exists_already
 from app.service import Service
 from app.store import operations, passes
+from app.store.columns import to_json
 from app.store.operations import OperationStatus
-from app.store.values import to_json
 from app.sync import connections
 from app.sync.refresh import current, keep, mark_gone
 

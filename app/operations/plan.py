@@ -17,7 +17,7 @@ from typing import Any
 
 from cattrs import BaseValidationError, Converter
 
-from app.clock import to_text
+from app.answer import to_text
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -34,8 +34,8 @@ from app.effects import (
 from app.errors import PassrailError
 from app.issuers.protocol import Basis
 from app.model import Pass
+from app.store.columns import to_json
 from app.store.operations import Operation
-from app.store.values import to_json
 
 VERSION = 2
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app import identifiers
 from app.accounts.keys import Caller
 from app.answer import describe
 from app.effects import (
@@ -42,12 +41,12 @@ from app.events.types import (
     POINTS_CHANGED,
     TIER_CHANGED,
 )
-from app.model import Pass, Program
+from app.model import IdKind, Pass, Program, new_id
 from app.operations.action import Action
 from app.service import Service
 from app.store import operations, passes
+from app.store.columns import to_json
 from app.store.operations import Operation, OperationStatus
-from app.store.values import to_json
 from app.sync.erase import erase_holder
 
 EVENT_OF: Mapping[type[Effect], str] = {
@@ -123,7 +122,7 @@ def repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
 def new_operation(request: Request, now: datetime) -> Operation:
     """Return the operation as it begins; nothing is written."""
     return Operation(
-        id=identifiers.new_id(identifiers.OPERATION),
+        id=new_id(IdKind.OPERATION),
         account_id=request.caller.account_id,
         mode=request.caller.mode,
         action=request.action.name,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from app.clock import to_text
+from app.answer import to_text
 from app.effects import AddPoints, Issue, Revoke
 from app.errors import NotApplicable, NotFound
 from app.issuers.protocol import Done
@@ -19,9 +19,9 @@ from app.operations.record import Answer, refused
 from app.operations.steps import carry_out
 from app.service import Service
 from app.store import operations, troubles
+from app.store.columns import to_json
 from app.store.operations import Operation, OperationStatus
 from app.store.troubles import Kind
-from app.store.values import to_json
 from app.sync import connections
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
+from app.store.columns import to_milliseconds
 from app.store.passes import WITH_PROGRAM, Found, found_from
 from app.store.tables import EXPIRY_UNTOLD, passes
 from app.store.troubles import Kind, rests
-from app.store.values import to_milliseconds
 
 
 def untold(connection: Connection, now: datetime, limit: int) -> list[str]:

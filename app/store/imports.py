@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from app.model import Mode
+from app.store.columns import from_milliseconds, instant, to_json, to_milliseconds
 from app.store.tables import UNFINISHED, imports
 from app.store.troubles import Kind, rests
-from app.store.values import from_milliseconds, instant, to_json, to_milliseconds
 
 
 class ImportStatus(StrEnum):

@@ -11,11 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app import identifiers
-from app.model import Mode
+from app.model import IdKind, Mode, new_id
+from app.store.columns import instant, to_milliseconds
 from app.store.tables import inbox, sinks
 from app.store.troubles import Kind, rests
-from app.store.values import instant, to_milliseconds
 
 KEPT_DAYS = 7
 
@@ -127,7 +126,7 @@ def put(connection: Connection, by: Subscription, method: str, body: str, now: d
     One that was read before is read again: an issuer can say the same twice and mean two changes.
     """
     row = {
-        "id": identifiers.new_id(identifiers.WEBHOOK),
+        "id": new_id(IdKind.WEBHOOK),
         "sink_id": by.id,
         "method": method,
         "body": body,

@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from app.model import Mode
-from app.store.statement import Statement, save_changed
+from app.store.columns import Statement, from_milliseconds, save_changed, to_milliseconds
 from app.store.tables import OPEN, operations, passes
 from app.store.troubles import Kind, rests
-from app.store.values import from_milliseconds, to_milliseconds
 
 PURGE_CHUNK = 1000
 

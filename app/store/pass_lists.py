@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, TextClause, literal, or_, tuple_
 
 from app.model import InstallState, Mode, Pass, Status
+from app.store.columns import to_milliseconds
 from app.store.passes import WITH_PROGRAM, Found, found_from
 from app.store.tables import NOT_ONLY_ISSUED, passes
-from app.store.values import to_milliseconds
 
 MILLISECONDS_DIGITS = 15
 

@@ -19,17 +19,18 @@ from sqlalchemy import (
 )
 
 from app.model import InstallState, Mode, Pass, Program, Ticket
-from app.store.programs import from_columns as program_from_columns
-from app.store.statement import Statement, save_changed
-from app.store.tables import passes, programs
-from app.store.values import (
+from app.store.columns import (
+    Statement,
     from_hundredths,
     from_milliseconds,
     instant,
+    save_changed,
     to_hundredths,
     to_json,
     to_milliseconds,
 )
+from app.store.programs import from_columns as program_from_columns
+from app.store.tables import passes, programs
 
 Found = tuple[Pass, Program]
 

@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from app.model import Colors, CustomField, FieldType, Kind, Mode, Program, Tier
-from app.store.statement import Statement
+from app.store.columns import Statement, instant, to_json, to_milliseconds
 from app.store.tables import passes, programs, sinks
-from app.store.values import instant, to_json, to_milliseconds
 
 _BY_ID = Statement(
     select(programs).where(

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
+from app.store.columns import from_milliseconds, instant, to_milliseconds
 from app.store.tables import troubles
-from app.store.values import from_milliseconds, instant, to_milliseconds
 
 
 class Kind(StrEnum):

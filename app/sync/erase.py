@@ -6,11 +6,11 @@ import json
 
 from sqlalchemy import Connection
 
-from app.clock import to_text
+from app.answer import to_text
 from app.events import outbox
 from app.model import HOLDER_FIELDS, Pass
 from app.store import operations
-from app.store.values import to_json
+from app.store.columns import to_json
 
 # What tells where somebody sat.
 TICKET_FIELDS = ("order_number", "seat")

@@ -10,8 +10,8 @@ from app.events import outbox
 from app.events.types import PASS_EXPIRED
 from app.service import Service
 from app.store import expiries
+from app.store.columns import to_json
 from app.store.troubles import Kind
-from app.store.values import to_json
 from app.sweeps import each
 
 CHUNK = 100

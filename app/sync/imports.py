@@ -16,10 +16,9 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app import identifiers
 from app.accounts import connections as rows
 from app.errors import NotApplicable, NotFound, PassrailError
-from app.model import Mode, Pass, Program, Status
+from app.model import IdKind, Mode, Pass, Program, Status, new_id
 from app.service import Service
 from app.store import expiries, imports, operations, passes, programs
 from app.store.engine import post_after_commit
@@ -85,7 +84,7 @@ def start(service: Service, account_id: str, mode: Mode, program_id: str | None 
             wanted = [program for program in wanted if program.id == program_id]
         now = service.clock()
         new = Import(
-            id=identifiers.new_id(identifiers.IMPORT),
+            id=new_id(IdKind.IMPORT),
             account_id=account_id,
             mode=mode,
             program_id=program_id,

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app import identifiers
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
 from app.issuers.remote import Catalogue, FoundProgram
-from app.model import CustomField, Program
+from app.model import CustomField, IdKind, Program, new_id
 from app.service import Service
 from app.store import programs
 from app.sync import connections
@@ -119,7 +118,7 @@ def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[
 
 def _new(one: IssuerConnection, found: FoundProgram, name: str, now: datetime) -> Program:
     return Program(
-        id=identifiers.new_id(identifiers.PROGRAM),
+        id=new_id(IdKind.PROGRAM),
         account_id=one.account_id,
         mode=one.mode,
         issuer=one.issuer,

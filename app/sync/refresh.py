@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts.connections import IssuerConnection
 from app.accounts.keys import Caller
-from app.answer import describe, number
-from app.clock import to_text
+from app.answer import describe, number, to_text
 from app.effects import MOMENT, Revoke, moment_after
 from app.events import outbox
 from app.events.types import (
@@ -34,7 +33,7 @@ from app.events.types import (
 from app.model import BUILTIN, HOLDER_FIELDS, InstallState, Kind, Pass, Program, Status
 from app.service import Service
 from app.store import expiries, operations, passes, programs
-from app.store.values import to_json
+from app.store.columns import to_json
 from app.sync import connections
 from app.sync.erase import erase_holder
 from app.sync.programs import refresh_programs

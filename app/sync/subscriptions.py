@@ -14,11 +14,10 @@ from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from app import identifiers
 from app.accounts import connections as rows
 from app.accounts.connections import IssuerConnection
 from app.errors import PassrailError
-from app.model import Mode, Program
+from app.model import IdKind, Mode, Program, new_id
 from app.service import Service
 from app.store import issuer_webhooks, programs
 from app.store.issuer_webhooks import Subscription, digest_of
@@ -97,7 +96,7 @@ def _take(
 
 
 def _new(service: Service, one: IssuerConnection, program: Program) -> tuple[Subscription, str]:
-    subscription_id = identifiers.new_id(identifiers.SUBSCRIPTION)
+    subscription_id = new_id(IdKind.SUBSCRIPTION)
     token = next(connections.vault_of(service).tokens(subscription_id))
     subscription = Subscription(
         id=subscription_id,

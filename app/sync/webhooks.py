@@ -18,9 +18,9 @@ from app.events.types import PASS_CREATED
 from app.model import Pass, Program
 from app.service import Service
 from app.store import issuer_webhooks, operations, passes, programs
+from app.store.columns import to_json
 from app.store.issuer_webhooks import Subscription, WebhookNotification
 from app.store.troubles import Kind
-from app.store.values import to_json
 from app.sweeps import each
 from app.sync import connections
 from app.sync.refresh import current, put_on_record, write_difference

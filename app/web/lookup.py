@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.identifiers import PATTERN
+from app.model import ID_PATTERN
 from app.service import current_service
 from app.store import passes
 from app.store.passes import Found
@@ -15,7 +15,7 @@ def find(token: str) -> Found | None:
 
     What cannot be a token never reaches the database: PostgreSQL refuses some characters with an error.
     """
-    if not re.fullmatch(PATTERN, token):
+    if not re.fullmatch(ID_PATTERN, token):
         return None
     with current_service().store.read() as connection:
         return passes.get_by_link_token(connection, token)

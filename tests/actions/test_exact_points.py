@@ -19,7 +19,7 @@ from app.errors import InsufficientPoints, PassrailError
 from app.model import BUILTIN, POINTS_MAX, Mode, Pass
 from app.operations.lookup import Case
 from app.schema import Number
-from app.store.values import from_hundredths, to_hundredths
+from app.store.columns import from_hundredths, to_hundredths
 from tests.actions.checks import done, refused, wrong_fields
 from tests.world import World
 

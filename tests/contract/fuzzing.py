@@ -16,8 +16,7 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
-from app import identifiers
-from app.model import Mode
+from app.model import IdKind, Mode, new_id
 from app.store import imports
 from app.store.imports import Import, ImportStatus, Position
 from app.store.tables import operations, passes
@@ -283,7 +282,7 @@ def _note_import(world: World) -> str:
     """Put an import on record: the service that is fuzzed has no keys for a vault, so that none can be begun."""
     now = world.clock()
     done = Import(
-        id=identifiers.new_id(identifiers.IMPORT),
+        id=new_id(IdKind.IMPORT),
         account_id=world.account.id,
         mode=Mode.TEST,
         program_id=None,

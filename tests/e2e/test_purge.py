@@ -16,8 +16,8 @@ from sqlalchemy import insert, select, update
 
 from app.clock import system_clock
 from app.operations.purge import purge
+from app.store.columns import to_milliseconds
 from app.store.tables import operations
-from app.store.values import to_milliseconds
 from tests.e2e.kills import KILLS, TALLY, Count, new_names
 from tests.e2e.purging import CHUNK, CHUNKS_BEFORE_A_KILL
 from tests.e2e.scenes import SCENES

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from app import identifiers
 from app.effects import (
     AddPoints,
     ChangeTier,
@@ -31,7 +30,7 @@ from app.effects import (
 from app.errors import OutcomeUnknown, PassrailError, UpstreamCredentialsRefused
 from app.issuers.protocol import Basis, Done, Exists, NotDone, Outcome, Refused, Step, Unclear
 from app.issuers.remote import Access, Notification, RemoteIssuer, RemoteKind, Target
-from app.model import EndsCardsBy, Kind, Mode, Pass, Program, Status
+from app.model import EndsCardsBy, IdKind, Kind, Mode, Pass, Program, Status, new_id, new_link_token
 from app.operations.steps import perform
 from tests.world import FakeClock
 
@@ -150,8 +149,8 @@ class Place(ABC):
 def issue_from(program: Program, external_id: str | None, **values: Any) -> Issue:
     """Return the effect of issuing a pass."""
     return Issue(
-        pass_id=identifiers.new_id(identifiers.PASS),
-        link_token=identifiers.new_link_token(),
+        pass_id=new_id(IdKind.PASS),
+        link_token=new_link_token(),
         tier_id=values.pop("tier_id", program.tiers[0].id),
         external_id=external_id,
         holder=values.pop("holder", HOLDER),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.clock import to_text
+from app.answer import to_text
 from app.operations.plan import issuer_id
 from tests.fakes.passkit import seed
 from tests.fakes.passkit_client import Client

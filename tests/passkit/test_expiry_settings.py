@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.clock import to_text
+from app.answer import to_text
 from app.operations import outcomes
 from app.operations.resume import resume_all
 from tests.fakes.passkit import seed

@@ -10,10 +10,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app import identifiers
-from app.model import POINTS_MAX, InstallState, Mode, Pass, Ticket
+from app.model import POINTS_MAX, IdKind, InstallState, Mode, Pass, Ticket, new_id, new_link_token
 from app.store import pass_lists, passes
-from app.store.values import from_milliseconds, to_milliseconds
+from app.store.columns import from_milliseconds, to_milliseconds
 from tests.world import GOLD, MEMBERSHIP, World
 
 NOW = datetime(2026, 11, 20, 9, 30, 0, 123000, tzinfo=UTC)
@@ -21,13 +20,13 @@ NOW = datetime(2026, 11, 20, 9, 30, 0, 123000, tzinfo=UTC)
 
 def new_pass(world: World, **values: object) -> Pass:
     plain = Pass(
-        id=identifiers.new_id(identifiers.PASS),
+        id=new_id(IdKind.PASS),
         account_id=world.account.id,
         mode=Mode.TEST,
         issuer="builtin",
         program_id=MEMBERSHIP,
         tier_id=GOLD,
-        link_token=identifiers.new_link_token(),
+        link_token=new_link_token(),
         created_at=NOW,
         updated_at=NOW,
     )

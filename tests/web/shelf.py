@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from app.identifiers import PASS, PROGRAM, TIER, new_id, new_link_token
-from app.model import Colors, CustomField, Kind, Mode, Pass, Program, Tier
+from app.model import Colors, CustomField, IdKind, Kind, Mode, Pass, Program, Tier, new_id, new_link_token
 from app.store import passes, programs
 from tests.world import World
 
@@ -23,7 +22,7 @@ class Shelf:
         """Add a program; a membership in live mode unless told otherwise."""
         now = self.world.clock()
         usual: dict[str, Any] = {
-            "id": new_id(PROGRAM),
+            "id": new_id(IdKind.PROGRAM),
             "account_id": self.world.account.id,
             "mode": Mode.LIVE,
             "issuer": "builtin",
@@ -42,7 +41,7 @@ class Shelf:
         """Add a pass; Ada's with 1250 points unless told otherwise."""
         program, now = program or self.program(), self.world.clock()
         usual: dict[str, Any] = {
-            "id": new_id(PASS),
+            "id": new_id(IdKind.PASS),
             "account_id": program.account_id,
             "mode": program.mode,
             "issuer": program.issuer,
@@ -90,4 +89,4 @@ def path_of(shown: Pass) -> str:
 
 def tiers(*names: str) -> tuple[Tier, ...]:
     """Return tiers of these names."""
-    return tuple(Tier(new_id(TIER), name) for name in names)
+    return tuple(Tier(new_id(IdKind.TIER), name) for name in names)

@@ -19,7 +19,7 @@ from app.model import InstallState, Mode
 from app.service import Service, make_service
 from app.settings import load_settings
 from app.store import passes
-from app.store.values import to_json
+from app.store.columns import to_json
 from app.sync.expiry import tell_expired
 
 

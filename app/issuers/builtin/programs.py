@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app import identifiers
 from app.errors import Duplicate, FieldError, ValidationFailed
-from app.model import BUILTIN, Colors, CustomField, FieldType, Kind, Mode, Program, Tier
+from app.model import BUILTIN, Colors, CustomField, FieldType, IdKind, Kind, Mode, Program, Tier, new_id
 from app.store import programs
 
 FIRST_TIER = "Standard"
@@ -28,7 +27,7 @@ def create_program(
     """
     _refuse_taken_name(connection, account_id, mode, data["name"], None)
     program = Program(
-        id=identifiers.new_id(identifiers.PROGRAM),
+        id=new_id(IdKind.PROGRAM),
         account_id=account_id,
         mode=mode,
         issuer=BUILTIN,
@@ -94,7 +93,7 @@ def _tiers(given: Sequence[Mapping[str, Any]], known: tuple[Tier, ...]) -> tuple
     wrong += _repeated("tiers", "name", given) + _repeated("tiers", "id", given)
     if wrong:
         raise ValidationFailed(errors=wrong)
-    return tuple(Tier(tier.get("id") or identifiers.new_id(identifiers.TIER), tier["name"]) for tier in given)
+    return tuple(Tier(tier.get("id") or new_id(IdKind.TIER), tier["name"]) for tier in given)
 
 
 def _fields(given: Sequence[Mapping[str, Any]]) -> tuple[CustomField, ...]:

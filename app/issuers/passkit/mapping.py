@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from app import identifiers
 from app.issuers.passkit.holders import holder_of, is_same_phone
 from app.issuers.passkit.records import Record, event_of
-from app.model import InstallState, Kind, Pass, Program
+from app.model import IdKind, InstallState, Kind, Pass, Program, new_id, new_link_token
 
 # External IDs of ours, for passes whose caller gave none: every pass must be found again after a lost answer.
 OWN_PREFIX = "passrail-"
@@ -37,13 +36,13 @@ def new_pass(record: Record, program: Program, now: datetime) -> Pass:
     """Make a pass of a record that we knew nothing of."""
     external_id = record.external_id
     bare = Pass(
-        id=identifiers.new_id(identifiers.PASS),
+        id=new_id(IdKind.PASS),
         account_id=program.account_id,
         mode=program.mode,
         issuer=program.issuer,
         program_id=program.id,
         tier_id="",
-        link_token=identifiers.new_link_token(),
+        link_token=new_link_token(),
         created_at=record.created_at or now,
         updated_at=now,
         external_id=None if not external_id or external_id.startswith(OWN_PREFIX) else external_id,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from app.clock import to_text
+from app.answer import to_text
 from app.issuers.passkit.failures import InvalidRequest
 from app.model import POINTS_PLACES
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from app import identifiers
-from app.model import HOLDER_FIELDS, Pass, Program
+from app.model import HOLDER_FIELDS, IdKind, Pass, Program, new_id, new_link_token
 from tests.issuers.memory.server import Record
 
 
 def new_pass(record: Record, program: Program, now: datetime) -> Pass:
     """Make a pass of a record that is not on record here."""
     bare = Pass(
-        id=identifiers.new_id(identifiers.PASS),
+        id=new_id(IdKind.PASS),
         account_id=program.account_id,
         mode=program.mode,
         issuer=program.issuer,
         program_id=program.id,
         tier_id=record.tier_id,
-        link_token=identifiers.new_link_token(),
+        link_token=new_link_token(),
         created_at=record.created_at,
         updated_at=now,
         external_id=record.external_id,

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import responses
 
-from app import identifiers
 from app.effects import AddPoints, Effect, Issue
 from app.issuers.passkit import PassKit
 from app.issuers.passkit.credentials import REGIONS, Credentials
@@ -20,7 +19,7 @@ from app.issuers.passkit.transport import ConnectionState, Pool, Transport
 from app.issuers.passkit.wire import Wire
 from app.issuers.protocol import Basis, Done, Outcome, Refused, Settled, Step, Unclear
 from app.issuers.remote import Access, Target
-from app.model import EndsCardsBy, Kind, Mode, Pass, Program
+from app.model import EndsCardsBy, IdKind, Kind, Mode, Pass, Program, new_id, new_link_token
 from app.operations.steps import perform
 from app.settings import Settings
 from tests.contract.passkit_descriptors import Descriptors
@@ -134,7 +133,7 @@ class Account:
         """Return an effect that makes a pass, and the pass."""
         program = self.programs[kind]
         given: dict[str, Any] = {"tier_id": program.tiers[0].id, **values}
-        effect = Issue(pass_id=identifiers.new_id(identifiers.PASS), link_token=identifiers.new_link_token(), **given)
+        effect = Issue(pass_id=new_id(IdKind.PASS), link_token=new_link_token(), **given)
         return effect, effect.make(program, self.clock())
 
     def make(self, kind: Kind = Kind.MEMBERSHIP, **values: Any) -> Pass:

@@ -1,20 +1,63 @@
-"""Statements that run in every request: SQLAlchemy writes their SQL once, the database driver runs them.
+"""How values are kept in columns, and the statements that run in every request.
 
-An action runs six of them. Through SQLAlchemy's executor each costs about 25 µs beyond the database's own work, which
-made a third of the whole request (`bench/`); the text it would run is always the same. Everything else goes through
-`connection.execute` as usual.
+Instants are milliseconds, points are hundredths, structures are JSON text.
+
+SQLAlchemy writes the SQL of a `Statement` once, the database driver runs it. An action runs six of them. Through
+SQLAlchemy's executor each costs about 25 µs beyond the database's own work, which made a third of the whole request
+(`bench/`); the text it would run is always the same. Everything else goes through `connection.execute` as usual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import ClauseElement
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_milliseconds(instant: datetime | None) -> int | None:
+    """Give the milliseconds since 1970; exact, unlike `timestamp()`, which goes through a float."""
+    return None if instant is None else (instant - _EPOCH) // _MILLISECOND
+
+
+def instant(value: int) -> datetime:
+    """Give back an instant that is always there."""
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+def from_milliseconds(value: int | None) -> datetime | None:
+    """Give the instant back."""
+    return None if value is None else instant(value)
+
+
+def to_hundredths(points: Decimal | None) -> int | None:
+    """Give points as whole hundredths."""
+    return None if points is None else int(points * 100)
+
+
+def from_hundredths(value: int | None) -> Decimal | None:
+    """Give the points back, always with two places."""
+    return None if value is None else Decimal(value).scaleb(-2)
+
+
+def to_json(value: Any) -> str:
+    """Write JSON text without spaces; not ASCII-only, so that a database browser shows names as they are.
+
+    Raises:
+        orjson.JSONEncodeError: a text has half of a surrogate pair, which is no Unicode; schemas refuse such texts.
+    """
+    return orjson.dumps(value).decode()
+
 
 Values = Mapping[str, Any]
 
