@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, health, logs, metrics, observe, security, web
-from app.clock import Clock, system_clock
+from app.model import Clock, system_clock
 from app.service import make_service
 from app.settings import Settings, load_settings
 from app.store.engine import leave_it_to_the_sweep

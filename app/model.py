@@ -1,12 +1,15 @@
-"""The plain values everybody speaks. No database, no HTTP: what a pass and a program *are*."""
+"""The plain values everybody speaks: what a pass and a program *are*, how things are named, what time it is.
+
+No database, no HTTP.
+"""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -231,3 +234,16 @@ def new_link_token() -> str:
     card should not follow from them.
     """
     return secrets.token_urlsafe(16)
+
+
+# --- the time ---
+
+# Everything that asks for the time is handed a `Clock`, so that tests can bring their own. Instants are timezone-aware
+# UTC, cut to milliseconds because that is what the database keeps (`store/tables.py`).
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Return the present instant in UTC, cut to whole milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -10,10 +10,9 @@ from flask import current_app
 
 from app.accounts.keys import KeyRing
 from app.accounts.vault import InvalidKeys, Vault
-from app.clock import Clock, system_clock
 from app.issuers import make_remote_kinds
 from app.issuers.remote import RemoteKind, Target
-from app.model import Mode
+from app.model import Clock, Mode, system_clock
 from app.settings import InvalidSetting, Settings
 from app.store.engine import Store, leave_it_to_the_sweep
 

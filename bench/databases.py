@@ -16,8 +16,7 @@ from sqlalchemy import text
 from app import demo
 from app.accounts import keys
 from app.accounts.accounts import Account
-from app.clock import system_clock
-from app.model import Mode
+from app.model import Mode, system_clock
 from app.settings import Settings
 from app.store.engine import Store
 from app.store.migrate import migrate

@@ -15,9 +15,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from app.clock import system_clock
 from app.demo import demo_programs
-from app.model import InstallState, Mode, Pass, Program, Tier
+from app.model import InstallState, Mode, Pass, Program, Tier, system_clock
 from app.store import passes, programs
 from app.store.engine import Store
 from bench.databases import Database

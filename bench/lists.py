@@ -18,8 +18,7 @@ from urllib.parse import urlencode
 from sqlalchemy import event
 
 from app.answer import to_text
-from app.clock import system_clock
-from app.model import InstallState, Mode, Status
+from app.model import InstallState, Mode, Status, system_clock
 from app.store import pass_lists
 from app.store.engine import Store
 from bench import filling

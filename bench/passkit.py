@@ -17,10 +17,9 @@ from statistics import median
 from app.accounts import connections
 from app.accounts.connections import IssuerConnection
 from app.accounts.vault import Vault, generate_key
-from app.clock import system_clock
 from app.demo import demo_programs
 from app.issuers.passkit import PassKit
-from app.model import Mode, Pass
+from app.model import Mode, Pass, system_clock
 from app.operations.plan import issuer_id
 from app.store import passes, programs
 from bench import bare

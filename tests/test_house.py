@@ -22,7 +22,6 @@ Sources = Mapping[str, str]
 # Values and words that everybody may use; among themselves, too.
 PLAIN = {
     "answer",
-    "clock",
     "effects",
     "errors",
     "model",
@@ -88,8 +87,7 @@ MAY_ASK_FOR_THE_TIME = {
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/timed.py": "how long an answer may take",
     "app/events/sending.py": "how long an attempt took",
-    "app/clock.py": "the clock itself",
-    "app/model.py": "IDs sort by the real time, in tests too",
+    "app/model.py": "the clock itself; and IDs sort by the real time, in tests too",
     "app/observe.py": "how long a request took",
 }
 

@@ -11,9 +11,8 @@ import pytest
 
 from app import answer
 from app.answer import to_text
-from app.clock import system_clock
 from app.demo import demo_programs
-from app.model import ID_PATTERN, IdKind, Kind, Mode, Pass, Status, new_id, new_link_token
+from app.model import ID_PATTERN, IdKind, Kind, Mode, Pass, Status, new_id, new_link_token, system_clock
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 PLAIN = Pass(

@@ -20,9 +20,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.accounts.accounts import Account
-from app.clock import Clock
 from app.errors import KeyRevoked, NotFound, Unauthorized
-from app.model import IdKind, Mode, new_id
+from app.model import Clock, IdKind, Mode, new_id
 from app.store.columns import from_milliseconds, to_milliseconds
 from app.store.engine import Store
 from app.store.tables import accounts, api_keys

@@ -14,8 +14,8 @@ from pathlib import Path
 from flask import Flask, Response, current_app, g, request
 
 from app.accounts.keys import Caller
-from app.clock import Clock
 from app.errors import Forbidden, PassrailError, RateLimited, Unauthorized
+from app.model import Clock
 from app.service import Service
 
 ALARM_EVERY_SECONDS = 60.0

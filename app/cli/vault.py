@@ -6,7 +6,7 @@ import click
 
 from app.accounts import connections, vault
 from app.cli.common import open_service
-from app.clock import system_clock
+from app.model import system_clock
 
 
 @click.group("vault")

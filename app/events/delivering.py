@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from app.clock import Clock
 from app.events import deliveries, hooks, outbox, schedule, upkeep
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
 from app.events.sending import Sender, host_of
 from app.events.types import HOOK_DISABLED
+from app.model import Clock
 from app.store.columns import to_json
 from app.store.engine import Store
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.clock import Clock
 from app.issuers import passkit
 from app.issuers.remote import RemoteKind
+from app.model import Clock
 from app.schema import Base
 from app.settings import Settings
 

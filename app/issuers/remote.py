@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.clock import Clock
 from app.issuers.protocol import Issuer
-from app.model import CustomField, EndsCardsBy, Kind, Pass, Program, Tier
+from app.model import Clock, CustomField, EndsCardsBy, Kind, Pass, Program, Tier
 from app.schema import Base
 from app.settings import Settings
 

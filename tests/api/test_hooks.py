@@ -105,7 +105,7 @@ def verifies(secret: str, world: World, sent: dict[str, str], body: str) -> bool
 
 def test_a_delivery_verifies_with_the_library_of_the_standard(world: World) -> None:
     """The library asks the real clock, so the time is set to it."""
-    from app.clock import system_clock
+    from app.model import system_clock
 
     world.clock.now = system_clock()
     hook, sender = world.make_hook("pass.created"), told()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.api.authentication import Decision, RateLimiter, headers
-from app.clock import system_clock
+from app.model import system_clock
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 

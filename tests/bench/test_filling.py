@@ -7,8 +7,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from app.clock import system_clock
-from app.model import InstallState, Status
+from app.model import InstallState, Status, system_clock
 from app.store.tables import passes
 from bench import filling, lists
 from bench.databases import databases

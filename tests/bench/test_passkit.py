@@ -11,8 +11,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from app.clock import system_clock
-from app.model import Mode
+from app.model import Mode, system_clock
 from app.operations.plan import issuer_id
 from app.store import operations
 from app.store.operations import Operation, OperationStatus

@@ -29,11 +29,10 @@ from sqlalchemy import Connection
 
 from app import create_app
 from app.accounts.keys import Caller
-from app.clock import system_clock
 from app.effects import Effect
 from app.events import outbox
 from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Settled, Step
-from app.model import Mode
+from app.model import Mode, system_clock
 from app.operations import runner, steps
 from app.operations.record import EVENT_OF
 from app.service import Service

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.clock import system_clock
-from app.model import Kind, Mode
+from app.model import Kind, Mode, system_clock
 from app.service import make_service
 from app.store import programs
 from app.sync.connecting import connect

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from app.clock import system_clock
+from app.model import system_clock
 from app.operations.purge import purge
 from app.store.columns import to_milliseconds
 from app.store.tables import operations

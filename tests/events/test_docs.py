@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from app.clock import system_clock
 from app.events.hooks import new_secret
 from app.events.schedule import WAITS
 from app.events.sending import headers
 from app.events.types import DESCRIPTIONS
+from app.model import system_clock
 from tests.processes import ROOT
 from tests.strict import unavailable
 

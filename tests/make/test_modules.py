@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from app.accounts import keys
-from app.clock import system_clock
+from app.model import system_clock
 from tests.make.conftest import ADDRESS, Listener, Service
 from tests.make.iml.communication import ModuleError
 from tests.make.iml.forms import ERASE, Mapped, Refused

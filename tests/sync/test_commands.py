@@ -9,8 +9,7 @@ import pytest
 
 import app.issuers
 from app.cli import issuers as issuer_commands
-from app.clock import Clock
-from app.model import Mode
+from app.model import Clock, Mode
 from app.service import Service
 from app.settings import Settings
 from app.store import imports as import_rows

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.clock import Clock
 from app.errors import FieldError, ValidationFailed
 from app.issuers.passkit import sinks
 from app.issuers.passkit.credentials import LOOPBACK, REGIONS, Credentials, InvalidCredentials
@@ -17,6 +16,7 @@ from app.issuers.passkit.form import ConnectForm, target_of
 from app.issuers.passkit.issuer import PassKitIssuer
 from app.issuers.passkit.transport import ConnectionState, Pool, Transport
 from app.issuers.remote import Access, Notification, Target
+from app.model import Clock
 from app.schema import Base
 from app.settings import Settings
 

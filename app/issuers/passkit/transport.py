@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 import requests
 
-from app.clock import Clock
 from app.issuers.passkit.answers import Json, MalformedAnswer, date_of, parse_lines, parse_object
 from app.issuers.passkit.credentials import Credentials, authorization
 from app.issuers.passkit.failures import CredentialsRefused, Garbled, InvalidRequest, NotSent, PassKitFailure
 from app.issuers.passkit.retry import next_wait
 from app.issuers.passkit.values import path_value
 from app.issuers.passkit.wire import ANSWER_SECONDS, Answer, Wire
+from app.model import Clock
 
 SHORTEST_TRY = 1.0  # seconds; with less left there is no use in asking
 TOLD_CLOCK_DIFFERENCE = 30.0  # seconds that our clock may differ from PassKit's before the log says so

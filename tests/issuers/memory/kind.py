@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.clock import Clock
 from app.errors import FieldError, ValidationFailed
 from app.issuers.remote import Access, Notification, Target
+from app.model import Clock
 from app.schema import Base, Choice, Text
 from app.settings import Settings
 from tests.issuers.memory.issuer import MemoryIssuer

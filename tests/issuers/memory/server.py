@@ -11,10 +11,9 @@ from enum import Enum
 from itertools import count
 from typing import Any
 
-from app.clock import Clock
 from app.issuers.protocol import Done
 from app.issuers.remote import FoundProgram
-from app.model import CustomField, InstallState, Kind, Tier
+from app.model import Clock, CustomField, InstallState, Kind, Tier
 
 PASS_URL = "https://cards.memory.example.com"
 PROGRAMS = (
