@@ -51,10 +51,7 @@ def resolve_operation(operation_id: str, happened: bool | None) -> None:
         raise click.UsageError("Give either --happened or --did-not-happen.")
     service = open_service()
     found = _find(service, operation_id)
-    try:
-        resolve(service, found, happened=happened, by=BY)
-    except CannotGoOn as error:
-        raise click.ClickException(str(error)) from error
+    resolve(service, found, happened=happened, by=BY)
     _show(service, _find(service, operation_id))
 
 

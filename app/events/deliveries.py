@@ -44,7 +44,7 @@ _NEXT = Statement(
         deliveries.c.next_attempt_at <= bindparam("now"),
         or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("now")),
     )
-    .order_by(deliveries.c.next_attempt_at)
+    .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
     .limit(1)
 )
 _LEASE = Statement(

@@ -47,9 +47,25 @@ class Event:
 
 
 def record(
-    connection: Connection, event_type: str, subject: Pass, operation_id: str | None, data: str, now: datetime
+    connection: Connection,
+    event_type: str,
+    subject: Pass,
+    operation_id: str | None,
+    data: str,
+    at: datetime,
+    now: datetime,
 ) -> None:
-    """Write an event, in the transaction of the change itself: neither is ever there without the other."""
+    """Write an event, in the transaction of the change itself: neither is ever there without the other.
+
+    Args:
+        connection: in a transaction.
+        event_type: what happened.
+        subject: to this pass.
+        operation_id: of the operation that did it; None: it happened by itself.
+        data: JSON text.
+        at: when, as told. It may be a little ahead of the clock, so that times tell the order of a pass's events.
+        now: by the clock; hooks are to be told at once.
+    """
     row = {
         "account_id": subject.account_id,
         "mode": subject.mode.value,
@@ -59,7 +75,7 @@ def record(
         "operation_id": operation_id,
         "data": data,
     }
-    _write(connection, row, now)
+    _write(connection, row, at, now)
 
 
 def record_of_hook(
@@ -75,12 +91,12 @@ def record_of_hook(
         "operation_id": None,
         "data": data,
     }
-    _write(connection, row, now)
+    _write(connection, row, now, now)
 
 
-def _write(connection: Connection, row: dict[str, str | None], now: datetime) -> None:
+def _write(connection: Connection, row: dict[str, str | None], at: datetime, now: datetime) -> None:
     event_id = new_id(IdKind.EVENT)
-    _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(now)})
+    _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
     world = {"account_id": row["account_id"], "mode": row["mode"]}
     for hook_id, event_types, program_id in _LISTENING.run(connection, world).fetchall():
         wanted = json.loads(event_types)

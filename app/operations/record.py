@@ -204,12 +204,12 @@ def write_pass(
     if after.deleted_at is not None and (row is None or row.deleted_at is None):
         erase_holder(connection, after)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
-    first_at = after.updated_at - (len(told) - 1) * MOMENT
+    first_at, now = after.updated_at - (len(told) - 1) * MOMENT, service.clock()
     for place, (event_type, details) in enumerate(told.items()):
         data = {**plain, **details, "notes": list(notes), "operation_id": operation.id}
         if reason is not None:
             data["reason"] = reason
-        outbox.record(connection, event_type, after, operation.id, to_json(data), first_at + place * MOMENT)
+        outbox.record(connection, event_type, after, operation.id, to_json(data), first_at + place * MOMENT, now)
     return Written(after, plain, _details(changes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,13 +10,13 @@ from sqlalchemy import Connection
 
 from app.answer import to_text
 from app.effects import AddPoints, Issue, Revoke
-from app.errors import NotApplicable, NotFound
+from app.errors import NotApplicable, NotFound, PassrailError
 from app.issuers.protocol import Done
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, take_over
 from app.operations.outcomes import take
 from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
-from app.operations.record import Answer, refused
+from app.operations.record import refused
 from app.operations.steps import carry_out
 from app.service import Service
 from app.store import operations, troubles
@@ -24,9 +25,13 @@ from app.store.operations import Operation, OperationStatus
 from app.store.troubles import Kind
 from app.sync import connections
 
+_log = logging.getLogger(__name__)
 
-def resolve(service: Service, operation: Operation, *, happened: bool, by: str) -> Answer | None:
+
+def resolve(service: Service, operation: Operation, *, happened: bool, by: str) -> None:
     """Settle an operation of unknown outcome as a person says.
+
+    What becomes of the rest of the operation, a refusal too, stands in the operation afterwards.
 
     Args:
         service: the parts of the service.
@@ -35,22 +40,29 @@ def resolve(service: Service, operation: Operation, *, happened: bool, by: str) 
             False: it is not; the operation has failed, and its key is free.
         by: who says so, for the record.
 
-    Returns:
-        The answer of the operation; None where it has failed.
-
     Raises:
         NotFound: there is no such operation any more.
-        NotApplicable: its outcome is known, or is being found out at this moment; or the issuer has no such pass.
-        CannotGoOn: this version of the service cannot read what is to be done.
-        PassrailError: the issuer cannot be asked, or refuses the rest of the operation.
+        NotApplicable: its outcome is known, or is being found out at this moment; or it cannot have happened; or this
+            version of the service cannot go on with it.
+        PassrailError: the issuer cannot be asked for the pass as it is now.
     """
     if not happened:
         with service.store.write() as connection:
             end_as_undone(connection, operation.id, by, service.clock())
-        return None
-    attempt = _take_over(service, operation.id, by)
-    result = take(service, attempt, _as_said(service, attempt), is_tried=False)
-    return result if isinstance(result, Answer) else carry_out(service, result)
+        return
+    attempt = _take_over(service, operation.id)
+    try:
+        done = _as_said(service, attempt)
+    except PassrailError:
+        _let_go(service, attempt)
+        raise
+    attempt = _record_who(service, attempt, by)
+    try:
+        result = take(service, attempt, done, is_tried=False)
+        if isinstance(result, Attempt):
+            carry_out(service, result)
+    except PassrailError as refusal:
+        _log.info("a resolved operation is not done", extra={"operation": operation.id, "outcome": refusal.code})
 
 
 def end_as_undone(connection: Connection, operation_id: str, by: str, now: datetime) -> None:
@@ -88,27 +100,54 @@ def _claim(connection: Connection, operation_id: str, now: datetime) -> Operatio
         raise NotFound(f"There is no operation '{operation_id}'.")
     known = operations.claim(connection, operation_id, now, now)
     if known is None or known.status is OperationStatus.FAILED:
-        raise NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
+        raise _is_known()
     return known
+
+
+def _is_known() -> NotApplicable:
+    return NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
 
 
 def _resolution(*, happened: bool, by: str, now: datetime) -> str:
     return to_json({"happened": happened, "by": by, "at": to_text(now)})
 
 
-def _take_over(service: Service, operation_id: str, by: str) -> Attempt:
-    """Claim the operation, and record who says that it happened."""
+def _take_over(service: Service, operation_id: str) -> Attempt:
+    """Claim the operation."""
     with service.store.write() as connection:
-        now = service.clock()
         known = operations.get_any(connection, operation_id)
         is_open = known is not None and known.status in (OperationStatus.UNKNOWN, OperationStatus.RUNNING)
-        attempt = take_over(connection, service, known, now) if known is not None and is_open else None
-        if attempt is None:
-            raise NotApplicable("The outcome of this operation is known, or is being found out at this moment.")
-        resolution = _resolution(happened=True, by=by, now=now)
-        resolved = replace(attempt.operation, resolution=resolution)
-        operations.save(connection, attempt.operation, resolved)
-        troubles.forget(connection, Kind.OPERATION, operation_id)
+        try:
+            attempt = take_over(connection, service, known, service.clock()) if known is not None and is_open else None
+        except CannotGoOn as error:
+            raise NotApplicable(
+                "This version of the service cannot go on with the operation: it can only be resolved as false."
+            ) from error
+        if attempt is None or attempt.plan.is_complete:
+            raise _is_known()
+    return attempt
+
+
+def _let_go(service: Service, attempt: Attempt) -> None:
+    """Give the operation back: its outcome is as unknown as before."""
+    operation = attempt.operation
+    with service.store.write() as connection:
+        look_at = operation.look_at or service.clock()
+        left = replace(operation, status=OperationStatus.UNKNOWN, lease_until=None, look_at=look_at)
+        if operations.lock_if_leased(connection, operation):
+            operations.save(connection, operation, left)
+
+
+def _record_who(service: Service, attempt: Attempt, by: str) -> Attempt:
+    """Record who says that it happened."""
+    operation = attempt.operation
+    with service.store.write() as connection:
+        if not operations.lock_if_leased(connection, operation):
+            raise _is_known()
+        resolution = _resolution(happened=True, by=by, now=service.clock())
+        resolved = replace(operation, resolution=resolution)
+        operations.save(connection, operation, resolved)
+        troubles.forget(connection, Kind.OPERATION, operation.id)
     return replace(attempt, operation=resolved)
 
 

@@ -42,6 +42,6 @@ def _tell(service: Service, pass_id: str) -> bool:
         subject, program = found
         now = moment_after(service.clock(), subject.updated_at)
         data = describe(subject, program, now=now, public_url=service.public_url)
-        outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now)
+        outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now, service.clock())
         expiries.note_told(connection, pass_id, now)
     return True

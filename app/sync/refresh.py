@@ -176,7 +176,7 @@ def write_difference(
     for place, (event_type, details) in enumerate(told):
         notes: dict[str, list[str]] = {} if event_type in BY_ITSELF else {"notes": []}
         data = to_json({**plain, **details, **notes})
-        outbox.record(connection, event_type, after, None, data, now + place * MOMENT)
+        outbox.record(connection, event_type, after, None, data, now + place * MOMENT, service.clock())
         if event_type == PASS_EXPIRED:
             expiries.note_told(connection, after.id, after.updated_at)
     return after

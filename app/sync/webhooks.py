@@ -125,7 +125,7 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass |
                 return None
             plain = describe(made, program, now=made.updated_at, public_url=service.public_url)
             data = to_json({**plain, "created": True, "changed": [], "notes": []})
-            outbox.record(connection, PASS_CREATED, made, None, data, made.updated_at)
+            outbox.record(connection, PASS_CREATED, made, None, data, made.updated_at, service.clock())
             return True
         if operations.is_open_on(connection, known.id):
             return False

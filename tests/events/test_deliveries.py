@@ -65,6 +65,15 @@ def test_what_is_sent_is_what_is_listed(world: World) -> None:
     assert [sent.event_id for sent in reversed(sender.sent)] == [event["id"] for event in world.events()]
 
 
+def test_events_of_the_same_moment_are_sent_at_once_in_order_though_their_times_are_ahead(any_world: World) -> None:
+    hook, sender = any_world.make_hook(), told()
+    add_points(any_world, any_world.make_pass()["id"], times=3)
+    assert courier(any_world, sender).deliver_due(hook["id"]) is None
+    events = [json.loads(sent.body) for sent in sender.sent]
+    assert [event["data"]["points"] for event in events] == [0, 1, 2, 3]
+    assert [event["timestamp"][-7:] for event in events] == ["00.000Z", "00.001Z", "00.002Z", "00.003Z"]
+
+
 def test_a_hook_of_the_other_mode_or_account_gets_nothing(world: World) -> None:
     key = world.make_key(account="other")
     body = {"target_url": "https://hooks.example.com/x", "event_types": ["*"]}
@@ -94,7 +103,7 @@ def test_a_change_that_is_rolled_back_leaves_no_delivery_and_posts_no_job(
         raise RuntimeError("the power went out")
 
     with monkeypatch.context() as patched:
-        patched.setattr("app.actions.operation.operations.add", broken)
+        patched.setattr("app.operations.runner.operations.add", broken)
         assert world.act("create-pass", {"program_id": MEMBERSHIP}).status_code == 500
     assert (world.deliveries(hook["id"]), posted) == ([], [])
     world.make_key()  # another transaction, which must not find the job of the first

@@ -33,7 +33,7 @@ def move(service: Service, pass_id: str) -> None:
         for event, state in ((PASS_INSTALLED, InstallState.INSTALLED), (PASS_UNINSTALLED, InstallState.UNINSTALLED)):
             moved = replace(subject, install_state=state)
             data = describe(moved, program, now=now, public_url=service.settings.public_url)
-            outbox.record(connection, event, moved, None, to_json(data), now)
+            outbox.record(connection, event, moved, None, to_json(data), now, now)
 
 
 if __name__ == "__main__":
