@@ -68,7 +68,7 @@ def test_jobs_of_one_row_note_its_failure_and_leave_it_for_later(world: World) -
         connection.execute(update(tables.deliveries).values(event_id="evt_lost"))
         connection.execute(insert(tables.sinks), sink)
         connection.execute(insert(tables.inbox), hint)
-    jobs = f"from app.jobs import deliver as d, read_inbox as r; d.call_local('{hook['id']}'); r.call_local('hint_1')"
+    jobs = f"from app.jobs import deliver as d, read_webhook as r; d.call_local('{hook['id']}'); r.call_local('hint_1')"
     for _ in range(2):
         environment = {**os.environ, "DATA_DIR": world.service.settings.data_dir, "DATABASE_URL": ""}
         subprocess.run([sys.executable, "-c", jobs], check=True, cwd=ROOT, env=environment)

@@ -257,7 +257,8 @@ def dates_are_dates(project: Project) -> Faults:
             if is_time and not all("formatDate(" in str(value) and "ssZ" in str(value) for value in text):
                 yield f"{one.id}: {field['name']} goes out as it is"
         for field in interface(one.code["interface"]):
-            if (field["name"].endswith("_at") or field["name"] == "timestamp") is not (field["type"] == "date"):
+            is_time = field["name"].endswith("_at") or field["name"] in ("at", "timestamp")
+            if is_time is not (field["type"] == "date"):
                 yield f"{one.id}: {field['name']} is put out as {field['type']}"
 
 

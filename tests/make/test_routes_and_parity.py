@@ -47,7 +47,11 @@ NOT_IN_THE_APP = {
     "GET /v1/passes/{pass_id}/history": "Make an API call reads it; who needs it looks, no scenario does",
     "GET /v1/issuer": "set up once, by who runs the service",
     "PUT /v1/issuer": "set up once, by who runs the service",
+    "PATCH /v1/issuer": "set up once, by who runs the service",
     "DELETE /v1/issuer": "set up once, by who runs the service",
+    "POST /v1/issuer/import": "set up once, by who runs the service",
+    "GET /v1/issuer/import/{import_id}": "set up once, by who runs the service",
+    "POST /v1/operations/{operation_id}/resolve": "a person looks what happened and says so, no scenario does",
     "GET /v1/hooks": "Make itself keeps the hook of each scenario",
     "GET /v1/hooks/{hook_id}": "Make itself keeps the hook of each scenario",
     "PATCH /v1/hooks/{hook_id}": "Make itself keeps the hook of each scenario",
@@ -64,6 +68,19 @@ FIELDS_NOT_ASKED_FOR = {
 }
 # Fields that the app wants and the API does not.
 REQUIRED_HERE_ONLY = {("changeTier", "programId"): "the tiers to choose from are those of a program"}
+
+# What is in objects that the API only describes in a sentence.
+INSIDE = {
+    "problem": [
+        {"name": "code", "label": "Code", "type": "text"},
+        {"name": "detail", "label": "Detail", "type": "text"},
+    ],
+    "resolution": [
+        {"name": "happened", "label": "Happened", "type": "boolean"},
+        {"name": "by", "label": "By", "type": "text"},
+        {"name": "at", "label": "At", "type": "date"},
+    ],
+}
 
 # Sentences that are worded for people who send JSON, and what they are in Make.
 WORDS = {
@@ -303,8 +320,9 @@ def answer(module_id: str) -> tuple[list[dict[str, Any]], Any]:
 def test_interface_and_sample_are_the_answer_and_example_of_the_api(project: Project, module_id: str) -> None:
     code = project.component("module", module_id).code
     fields, example = answer(module_id)
-    problem = [{"name": "code", "label": "Code", "type": "text"}, {"name": "detail", "label": "Detail", "type": "text"}]
-    assert code["interface"] == [{**one, "spec": problem} if one["name"] == "problem" else one for one in fields]
+    assert code["interface"] == [
+        {**one, "spec": INSIDE[one["name"]]} if one["name"] in INSIDE else one for one in fields
+    ]
     assert code["samples"] == example
 
 
