@@ -14,6 +14,8 @@ from app.operations import outcomes
 from app.operations.plan import issuer_id
 from app.operations.resume import resume_all
 from app.store import passes
+from app.store.troubles import Kind
+from app.sweeps import park
 from app.sync.refresh import refresh
 from tests.fakes.passkit import seed
 from tests.fakes.passkit_client import Client
@@ -23,6 +25,8 @@ from tests.world import World
 EARN = "PUT /members/member/points/earn"
 SET = "PUT /members/member/points/set"
 EVENTS = "POST /members/program/list/events/{programId}"
+ENROL = "POST /members/member"
+BY_EXTERNAL_ID = "GET /members/member/externalId/{programId}/{externalId}"
 MEMBER = "GET /members/member/id/{id}"
 KEY = "k-1"
 
@@ -165,6 +169,45 @@ def test_a_person_settles_what_nobody_can_find_out(joined: Joined, happened: boo
     assert [one["data"]["points_before"] for one in joined.world.events(type="points.changed")] == [10]
     second = joined.world.request("POST", f"/v1/operations/{operation_id}/resolve", json={"happened": happened})
     assert (second.status_code, second.get_json()["code"]) == (422, "not-applicable")
+
+
+def resolve(joined: Joined, operation_id: str, *, happened: bool) -> tuple[int, str]:
+    """Say what happened; return the status of the answer, and its code or the operation's status."""
+    answer = joined.world.request("POST", f"/v1/operations/{operation_id}/resolve", json={"happened": happened})
+    told = answer.get_json()
+    return answer.status_code, told["code"] if answer.status_code >= 400 else told["status"]
+
+
+def test_what_cannot_be_resolved_now_stays_as_it_was_and_can_be_resolved_at_once_when_passkit_is_back(
+    joined: Joined,
+) -> None:
+    made = joined.make(points=10)
+    operation_id = leave_unknown(joined, made)
+    park(joined.world.service, Kind.OPERATION, operation_id, "Nobody can tell.")
+    before = status(joined, operation_id)
+    go_away(joined)
+    assert resolve(joined, operation_id, happened=True) == (503, "upstream-unavailable")
+    assert status(joined, operation_id) == before
+    assert (before["status"], before["is_parked"], before["resolution"]) == ("unknown", True, None)
+    joined.fake.faults.clear()
+    assert resolve(joined, operation_id, happened=True) == (200, "succeeded")
+    assert status(joined, operation_id)["is_parked"] is False
+    assert joined.record(made)["points"] == 15
+
+
+def test_a_pass_that_passkit_does_not_have_was_not_made_whoever_says_so(joined: Joined) -> None:
+    lose_answer(joined, ENROL, is_done=False)
+    joined.fake.fail("status", BY_EXTERNAL_ID, status=503, times=1000)
+    body = {"program_id": joined.program_id(), "external_id": "customer-7"}
+    operation_id = joined.act("create-pass", body, idempotency_key=KEY).get_json()["operation_id"]
+    joined.fake.faults.clear()
+    before = status(joined, operation_id)
+    assert before["status"] == "unknown"
+    assert resolve(joined, operation_id, happened=True) == (422, "not-applicable")
+    assert status(joined, operation_id) == before
+    assert resolve(joined, operation_id, happened=False) == (200, "failed")
+    again = joined.act("create-pass", body, idempotency_key=KEY)
+    assert (again.status_code, again.get_json()["created"]) == (200, True)
 
 
 def test_another_accounts_operation_cannot_be_resolved(joined: Joined) -> None:
