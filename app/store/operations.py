@@ -95,12 +95,6 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
     return None if row is None else from_columns(row)
 
 
-def find(connection: Connection, operation_id: str) -> Operation | None:
-    """Return the operation of this ID, whoever's it is."""
-    row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
-    return None if row is None else from_columns(row)
-
-
 def get_by_key(
     connection: Connection, account_id: str, mode: Mode, action: str, idempotency_key: str
 ) -> Operation | None:
