@@ -9,7 +9,7 @@ from app import api, health, logs, metrics, observe, security, web
 from app.model import Clock, system_clock
 from app.service import make_service
 from app.settings import Settings, load_settings
-from app.store.engine import leave_it_to_the_sweep
+from app.store.engine import post_nothing
 
 
 def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> Flask:
@@ -22,8 +22,8 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     Raises:
         app.settings.InvalidSetting: the environment holds a value that cannot be used.
     """
-    # The queue is that of the environment's settings; whoever brings settings of its own has the sweeps only.
-    post = _post if settings is None else leave_it_to_the_sweep
+    # The queue is made from the environment's settings. With other settings (tests) no job is posted: sweeps do it all.
+    post = _post if settings is None else post_nothing
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
     app.extensions["passrail"] = make_service(settings, clock, post)

@@ -76,7 +76,7 @@ class PassrailError(Exception):
         """Name the first few fields that are wrong, or say what is generally true of this error."""
         if not self.errors:
             return self.example
-        named = "; ".join(f"{one.field}: {one.message}".removeprefix(": ") for one in self.errors[:FIELDS_SHOWN])
+        named = "; ".join(f"{error.field}: {error.message}".removeprefix(": ") for error in self.errors[:FIELDS_SHOWN])
         count = "1 field is" if len(self.errors) == 1 else f"{len(self.errors)} fields are"
         rest = len(self.errors) - FIELDS_SHOWN
         return f"{count} not right: {named}" + (f" And {rest} more." if rest > 0 else "")

@@ -16,13 +16,13 @@ from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
 from app import logs, sweeps
-from app.events import upkeep
+from app.events import maintenance
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
 from app.store.troubles import Kind
 
 if TYPE_CHECKING:
-    from app.events.delivering import Courier
+    from app.events.delivering import DeliveryWorker
 
 _log = logging.getLogger(__name__)
 try:
@@ -46,7 +46,7 @@ class Jobs(Huey):  # type: ignore[misc]
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
-        courier()  # made before there are threads that would each make one
+        delivery_worker()  # made before there are threads that would each make one
         self.enqueue(sweep.s())
         return super().create_consumer(**options)
 
@@ -143,13 +143,13 @@ def keep_up() -> None:
 
 
 @lru_cache(maxsize=1)
-def courier() -> Courier:
+def delivery_worker() -> DeliveryWorker:
     """Return who takes events to hooks. Its libraries are the worker's alone: the web server only posts."""
-    from app.events.delivering import Courier
+    from app.events.delivering import DeliveryWorker
     from app.events.sending import Sender
     from app.events.targets import allowed_hosts
 
-    return Courier(service().store, service().clock, Sender(allowed_hosts(_settings.hook_allowed_hosts)))
+    return DeliveryWorker(service().store, service().clock, Sender(allowed_hosts(_settings.hook_allowed_hosts)))
 
 
 @huey.task()  # type: ignore[untyped-decorator]
@@ -159,7 +159,7 @@ def deliver(hook_id: str) -> None:
 
 
 def _deliver_due(hook_id: str) -> bool:
-    again_at = courier().deliver_due(hook_id)
+    again_at = delivery_worker().deliver_due(hook_id)
     if again_at is not None:
         _deliver_at(hook_id, again_at)
     return again_at is None
@@ -170,7 +170,7 @@ def sweep() -> None:
     """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
     now = service().clock()
     with service().store.read() as connection:
-        waiting = upkeep.waiting(connection, now + SWEEP)
+        waiting = maintenance.waiting(connection, now + SWEEP)
     for hook_id, when in waiting:
         _deliver_at(hook_id, when)
 

@@ -300,12 +300,12 @@ class FieldTexts(Documented):
         return texts
 
 
-def field_schema(one: Documented) -> dict[str, Any]:
+def field_schema(field: Documented) -> dict[str, Any]:
     """Say in JSON Schema what a field accepts, its words first."""
-    said = one.json_schema()
-    if one.allow_none:
+    said = field.json_schema()
+    if field.allow_none:
         kinds = said["type"] if isinstance(said["type"], list) else [said["type"]]
         said = {**said, "type": [*kinds, "null"]}
         if "enum" in said:
             said["enum"] = [*said["enum"], None]
-    return {**one.metadata, **said}
+    return {**field.metadata, **said}

@@ -14,7 +14,7 @@ from app.issuers import make_remote_kinds
 from app.issuers.remote import RemoteKind, Target
 from app.model import Clock, Mode, system_clock
 from app.settings import InvalidSetting, Settings
-from app.store.engine import Store, leave_it_to_the_sweep
+from app.store.engine import Store, post_nothing
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -59,7 +59,7 @@ class Service:
 
 
 def make_service(
-    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = leave_it_to_the_sweep
+    settings: Settings, clock: Clock = system_clock, post: Callable[[str, str], None] = post_nothing
 ) -> Service:
     """Put the parts together: for the web application, the jobs and the command line alike.
 

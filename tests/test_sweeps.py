@@ -20,7 +20,7 @@ from app.store.troubles import Kind, Trouble
 from app.sweeps import MOST_TRIES, STALE, each, pause_after
 from app.sync import expiry
 from app.sync.expiry import tell_expired
-from tests.events.couriers import courier, told
+from tests.events.workers import delivery_worker, told
 from tests.postgres import NewDatabase
 from tests.test_cli import Run, refused, runner, succeeded
 from tests.test_metrics import figure
@@ -284,7 +284,7 @@ def test_an_expiry_that_another_worker_is_telling_is_left_to_it(tmp_path: Path, 
     made = world.make_pass(expires_at="2026-11-21")
     world.clock.advance(days=2)
     with world.service.store.write() as connection:
-        assert expiries.hold(connection, made["id"], world.clock()) is not None
+        assert expiries.lock(connection, made["id"], world.clock()) is not None
         assert tell_expired(world.service) == 0
     assert tell_expired(world.service) == 1
     world.service.store.close()
@@ -294,7 +294,7 @@ def test_an_expiry_that_another_worker_is_telling_is_left_to_it(tmp_path: Path, 
 
 
 def deliver_to_all(world: World, hook_ids: list[str], sender: Any) -> None:
-    worker = courier(world, sender)
+    worker = delivery_worker(world, sender)
     each(world.service, Kind.HOOK, hook_ids, lambda hook_id: worker.deliver_due(hook_id) is None)
 
 

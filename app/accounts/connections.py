@@ -95,10 +95,10 @@ def list_names(connection: Connection) -> list[str]:
     return [name_of(account_id, mode) for account_id, mode in connection.execute(query)]
 
 
-def put(connection: Connection, one: IssuerConnection) -> None:
+def put(connection: Connection, connected: IssuerConnection) -> None:
     """Write the connection; one that was there before is gone."""
-    forget(connection, one.account_id, one.mode)
-    connection.execute(insert(connections), _to_row(one))
+    forget(connection, connected.account_id, connected.mode)
+    connection.execute(insert(connections), _to_row(connected))
 
 
 def forget(connection: Connection, account_id: str, mode: Mode) -> bool:
@@ -145,11 +145,11 @@ def reseal_all(connection: Connection, vault: Vault) -> int:
     """
     changed = 0
     for row in connection.execute(_EVERY).all():
-        one = _from_columns(row)
-        if vault.is_current(one.sealed):
+        connected = _from_columns(row)
+        if vault.is_current(connected.sealed):
             continue
-        sealed = vault.reseal(one.sealed, place_of(one.account_id, one.mode))
-        connection.execute(_only(update(connections), one.account_id, one.mode).values(credentials=sealed))
+        sealed = vault.reseal(connected.sealed, place_of(connected.account_id, connected.mode))
+        connection.execute(_only(update(connections), connected.account_id, connected.mode).values(credentials=sealed))
         changed += 1
     return changed
 
@@ -181,21 +181,21 @@ def _from_columns(columns: Sequence[Any]) -> IssuerConnection:
     )
 
 
-def _to_row(one: IssuerConnection) -> dict[str, Any]:
+def _to_row(connected: IssuerConnection) -> dict[str, Any]:
     return {
-        "account_id": one.account_id,
-        "mode": one.mode.value,
-        "issuer": one.issuer,
-        "region": one.region,
-        "base_url": one.base_url,
-        "pass_url": one.pass_url,
-        "credentials": one.sealed,
-        "company": one.company,
-        "username": one.username,
-        "connected_at": to_milliseconds(one.connected_at),
-        "last_worked_at": to_milliseconds(one.last_worked_at),
-        "last_problem": to_json(dict(one.last_problem)) if one.last_problem else None,
-        "refreshed_at": to_milliseconds(one.refreshed_at),
-        "ends_cards_by": one.ends_cards_by.value,
-        "notes": to_json(list(one.notes)) if one.notes else None,
+        "account_id": connected.account_id,
+        "mode": connected.mode.value,
+        "issuer": connected.issuer,
+        "region": connected.region,
+        "base_url": connected.base_url,
+        "pass_url": connected.pass_url,
+        "credentials": connected.sealed,
+        "company": connected.company,
+        "username": connected.username,
+        "connected_at": to_milliseconds(connected.connected_at),
+        "last_worked_at": to_milliseconds(connected.last_worked_at),
+        "last_problem": to_json(dict(connected.last_problem)) if connected.last_problem else None,
+        "refreshed_at": to_milliseconds(connected.refreshed_at),
+        "ends_cards_by": connected.ends_cards_by.value,
+        "notes": to_json(list(connected.notes)) if connected.notes else None,
     }

@@ -45,7 +45,7 @@ def decide(case: Case) -> Decision:
     if subject.status(case.now) is Status.EXPIRED and subject.expires_at is not None:
         raise NotApplicable(
             f"This {case.program.kind.words} expired on {to_text(subject.expires_at)}. "
-            "Reinstate it with a new expiry first if it shall still count."
+            "Reinstate it with a new expiry first if it should still count."
         )
     redeem = Redeem(at=case.now, reference=case.data.get("reference"), amount=case.data.get("amount"))
     return Decision((redeem,))

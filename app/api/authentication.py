@@ -62,7 +62,7 @@ class RateLimiter:
         self._interval = 60.0 / per_minute
         self._capacity = burst * self._interval
         # Instants as floats have about a quarter of a microsecond; without some give the last of a burst gets lost.
-        self._give = max(self._interval / 1000, 2e-6)
+        self._tolerance = max(self._interval / 1000, 2e-6)
         self._clock = clock
         self._one_at_a_time = threading.Lock()
         self._file: int | None = None
@@ -78,9 +78,9 @@ class RateLimiter:
             self._alarm(error)
             return Decision(True, self._per_minute, self._burst, 0)
         if allowed:
-            remaining = int((self._capacity - debt + self._give) / self._interval)
-            return Decision(True, self._per_minute, remaining, math.ceil(debt - self._give))
-        wait = max(1, math.ceil(debt + self._interval - self._capacity - self._give))
+            remaining = int((self._capacity - debt + self._tolerance) / self._interval)
+            return Decision(True, self._per_minute, remaining, math.ceil(debt - self._tolerance))
+        wait = max(1, math.ceil(debt + self._interval - self._capacity - self._tolerance))
         return Decision(False, self._per_minute, 0, wait, wait)
 
     def _take(self, slot: int) -> tuple[float, bool]:
@@ -101,7 +101,7 @@ class RateLimiter:
                 # More than a burst is never owed: the wall clock was set back. Start from now, or it never ends.
                 debt = self._capacity
                 os.pwrite(file, _NUMBER.pack(now + debt), place)
-            if debt + self._interval > self._capacity + self._give:
+            if debt + self._interval > self._capacity + self._tolerance:
                 return debt, False
             debt += self._interval
             os.pwrite(file, _NUMBER.pack(now + debt), place)

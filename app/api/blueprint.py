@@ -84,7 +84,7 @@ def _read_bytes() -> bytes:
     """
     try:
         body = request.get_data(cache=False)
-        # Of a body without a told length Werkzeug gives as much as is allowed and drops the rest without a word.
+        # When a body's length is not given, Werkzeug reads as much as is allowed and silently drops the rest.
         is_cut = request.content_length is None and len(body) == request.max_content_length
         if is_cut and request.environ["wsgi.input"].read(1):
             raise errors.PayloadTooLarge()

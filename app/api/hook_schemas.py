@@ -40,7 +40,7 @@ class EventTypes(Documented):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         is_list = isinstance(value, list) and 1 <= len(value) <= len(CHOICES)
-        if not is_list or any(not isinstance(one, str) or one not in CHOICES for one in value):
+        if not is_list or any(not isinstance(item, str) or item not in CHOICES for item in value):
             raise ma.ValidationError(f'Give a list of event types, or ["*"]. There are: {", ".join(CHOICES)}.')
         return list(value)
 

@@ -14,7 +14,7 @@ from app.api.blueprint import Blueprint, json_answer
 from app.api.event_types import sample_of
 from app.api.paging import PageQuery, page_of
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
-from app.events import deliveries, hooks, upkeep
+from app.events import deliveries, hooks, maintenance
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import EVERYTHING, Hook, HookStatus
 from app.events.targets import InvalidTarget, allowed_hosts, check_public, read_target
@@ -216,7 +216,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         service = current_service()
         with service.store.write() as connection:
             _not_disabled(_find(connection, caller, hook_id))
-            upkeep.replay(connection, _delivery(connection, hook_id, delivery_id), service.clock())
+            maintenance.replay(connection, _delivery(connection, hook_id, delivery_id), service.clock())
             return json_answer(show_delivery(_delivery(connection, hook_id, delivery_id)), 202)
 
     @blueprint.route("/<id:hook_id>/replay", methods=["POST"], parameters=[say.HOOK_ID])
@@ -238,7 +238,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         while after is not None:
             with service.store.write() as connection:
                 _not_disabled(_find(connection, caller, hook_id))
-                number, after = upkeep.replay_range(
+                number, after = maintenance.replay_range(
                     connection, hook_id, data["since"], data.get("until", now), after, now
                 )
             total += number
@@ -266,7 +266,7 @@ def _find(connection: Connection, caller: Caller, hook_id: str) -> Hook:
 
 def _hold(connection: Connection, caller: Caller, hook_id: str) -> Hook:
     _find(connection, caller, hook_id)
-    hook = hooks.hold(connection, hook_id)
+    hook = hooks.lock(connection, hook_id)
     assert hook is not None
     return hook
 

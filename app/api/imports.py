@@ -107,16 +107,16 @@ def blueprints() -> list[Blueprint]:
     return [blueprint]
 
 
-def _show(one: Import) -> dict[str, Any]:
+def _show(imported: Import) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "mode": one.mode.value,
-        "program_id": one.program_id,
-        "status": one.status.value,
-        "found": one.found,
-        "added": one.added,
-        "changed": one.changed,
-        "problem": dict(one.problem) if one.problem else None,
-        "created_at": to_text(one.created_at),
-        "finished_at": to_text(one.finished_at) if one.finished_at else None,
+        "id": imported.id,
+        "mode": imported.mode.value,
+        "program_id": imported.program_id,
+        "status": imported.status.value,
+        "found": imported.found,
+        "added": imported.added,
+        "changed": imported.changed,
+        "problem": dict(imported.problem) if imported.problem else None,
+        "created_at": to_text(imported.created_at),
+        "finished_at": to_text(imported.finished_at) if imported.finished_at else None,
     }

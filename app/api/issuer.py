@@ -95,24 +95,28 @@ def _add_connecting(blueprint: Blueprint) -> None:
         return json_answer(_show(caller, None))
 
 
-def _show(caller: Caller, one: IssuerConnection | None) -> dict[str, Any]:
-    if one is None:
+def _show(caller: Caller, connected: IssuerConnection | None) -> dict[str, Any]:
+    if connected is None:
         return _shown(BUILTIN, caller.mode.value, None)
     service = current_service()
-    drafts = [program.name for program in programs_of(service, one) if program.upstream.get("is_draft")]
-    return {**_shown(one.issuer, caller.mode.value, one), "draft_programs": drafts, "notes": notes_of(service, one)}
+    drafts = [program.name for program in programs_of(service, connected) if program.upstream.get("is_draft")]
+    return {
+        **_shown(connected.issuer, caller.mode.value, connected),
+        "draft_programs": drafts,
+        "notes": notes_of(service, connected),
+    }
 
 
-def _shown(issuer: str, mode: str, one: IssuerConnection | None) -> dict[str, Any]:
+def _shown(issuer: str, mode: str, connected: IssuerConnection | None) -> dict[str, Any]:
     return {
         "issuer": issuer,
         "mode": mode,
-        "region": one.region if one else None,
-        "company": one.company if one else None,
-        "ends_cards_by": one.ends_cards_by.value if one else None,
-        "connected_at": to_text(one.connected_at) if one else None,
-        "last_worked_at": to_text(one.last_worked_at) if one else None,
-        "last_problem": dict(one.last_problem) if one and one.last_problem else None,
+        "region": connected.region if connected else None,
+        "company": connected.company if connected else None,
+        "ends_cards_by": connected.ends_cards_by.value if connected else None,
+        "connected_at": to_text(connected.connected_at) if connected else None,
+        "last_worked_at": to_text(connected.last_worked_at) if connected else None,
+        "last_problem": dict(connected.last_problem) if connected and connected.last_problem else None,
         "draft_programs": [],
         "notes": [],
     }

@@ -69,7 +69,7 @@ def connect_input(forms: Mapping[str, Base]) -> Base:
         for name, field in form.fields.items():
             every.setdefault(name, copy(field)).required = False
     every["issuer"] = Choice(
-        "Issuer", "Where the passes shall live.", choices=tuple(forms), required=True, example=next(iter(forms))
+        "Issuer", "Where the passes are to live.", choices=tuple(forms), required=True, example=next(iter(forms))
     )
     described = Connect.from_dict({**every, **SETTINGS.fields}, name="ConnectInput")
     described.json_schema_extra = {"oneOf": [_rules(name, form) for name, form in forms.items()]}  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from app.schema import Choice, Email, Identifier, Instant, Text
 from app.service import current_service
 from app.store import pass_lists, passes
 from app.store.passes import Found
-from app.sync.refresh import seek
+from app.sync.refresh import fetch_if_missing
 
 
 class PassQuery(PageQuery):
@@ -136,14 +136,14 @@ def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) ->
             cursor=query.get("cursor"),
             limit=query["limit"] + 1,
         )
-    if not found and not has_looked and _names_one(query) and seek(service, caller, query):
+    if not found and not has_looked and _names_one(query) and fetch_if_missing(service, caller, query):
         return _list(caller, query, has_looked=True)
     public_url = service.public_url
     return page_of(
         found,
         query["limit"],
-        lambda one: describe(*one, now=now, public_url=public_url),
-        lambda one: pass_lists.cursor_of(one[0], wanted),
+        lambda row: describe(*row, now=now, public_url=public_url),
+        lambda row: pass_lists.cursor_of(row[0], wanted),
     )
 
 

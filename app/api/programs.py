@@ -186,8 +186,8 @@ def _add_parts(blueprint: Blueprint) -> None:
 def _refresh(caller: Caller) -> None:
     """Read the programs of the remote issuer anew, where the account is connected to one and that is due."""
     service = current_service()
-    if (one := connections.find(service, caller.account_id, caller.mode)) is not None:
-        refresh_programs(service, one)
+    if (connected := connections.find(service, caller.account_id, caller.mode)) is not None:
+        refresh_programs(service, connected)
 
 
 def _get(caller: Caller, program_id: str) -> Program:

@@ -31,9 +31,9 @@ def create_account(name: str) -> None:
 def list_accounts() -> None:
     """List all accounts."""
     with open_service().store.read() as connection:
-        for one in accounts.list_accounts(connection):
-            country = f"  {one.default_country}" if one.default_country else ""
-            click.echo(f"{one.id}  {time_text(one.created_at)}  {one.name}{country}")
+        for entry in accounts.list_accounts(connection):
+            country = f"  {entry.default_country}" if entry.default_country else ""
+            click.echo(f"{entry.id}  {time_text(entry.created_at)}  {entry.name}{country}")
 
 
 @account.command("set")
@@ -81,9 +81,9 @@ def create_key(account_name: str, mode: str, scopes: tuple[str, ...], as_json: b
 def list_keys(account_name: str) -> None:
     """List an account's API keys, without their secret part."""
     with open_service().store.read() as connection:
-        for one in keys.list_keys(connection, accounts.find_account(connection, account_name)):
-            state = f"revoked {time_text(one.revoked_at)}" if one.revoked_at else "valid"
-            click.echo(f"{one.id}  {one.hint}  {','.join(one.scopes)}  {time_text(one.created_at)}  {state}")
+        for entry in keys.list_keys(connection, accounts.find_account(connection, account_name)):
+            state = f"revoked {time_text(entry.revoked_at)}" if entry.revoked_at else "valid"
+            click.echo(f"{entry.id}  {entry.hint}  {','.join(entry.scopes)}  {time_text(entry.created_at)}  {state}")
 
 
 @key.command("revoke")

@@ -54,15 +54,18 @@ def connect_account(
 def show_issuer(account_name: str, mode: str) -> None:
     """Show where passes live, and whether the connection works. Credentials are never shown."""
     service = open_service()
-    one = connections.find(service, account_id(service, account_name), Mode(mode))
-    if one is None:
+    connected = connections.find(service, account_id(service, account_name), Mode(mode))
+    if connected is None:
         click.echo("builtin")
         return
-    click.echo(f"{one.issuer}  {one.company}  region {one.region}  last worked {time_text(one.last_worked_at)}")
-    click.echo(f"A revoke ends cards by: {one.ends_cards_by.value}")
-    if one.last_problem is not None:
-        click.echo(f"It does not work: {one.last_problem['detail']}")
-    for note in notes_of(service, one):
+    click.echo(
+        f"{connected.issuer}  {connected.company}  region {connected.region}  "
+        f"last worked {time_text(connected.last_worked_at)}"
+    )
+    click.echo(f"A revoke ends cards by: {connected.ends_cards_by.value}")
+    if connected.last_problem is not None:
+        click.echo(f"It does not work: {connected.last_problem['detail']}")
+    for note in notes_of(service, connected):
         click.echo(f"Note: {note}")
 
 
@@ -119,12 +122,12 @@ def _finish(service: Service, begun: Import) -> Import:
 def subscribe_issuer(account_name: str, mode: str) -> None:
     """Ask for webhooks of every program that has none yet. Connecting does this too."""
     service = open_service()
-    one = connections.need(service, account_id(service, account_name), Mode(mode))
-    title = service.remote_kinds[one.issuer].title
-    if not subscriptions.can_hear(service, one):
+    connected = connections.need(service, account_id(service, account_name), Mode(mode))
+    title = service.remote_kinds[connected.issuer].title
+    if not subscriptions.can_hear(service, connected):
         raise click.ClickException(f"{title} cannot reach this service. Set BASE_URL to its public https address.")
-    number = subscriptions.subscribe(service, refresh_programs(service, one))
-    every = len(programs_of(service, one))
+    number = subscriptions.subscribe(service, refresh_programs(service, connected))
+    every = len(programs_of(service, connected))
     click.echo(f"{title} tells of {number} of {every} programs.")
     if number < every:
         click.echo("The log says why; the rest is asked for again within an hour.")

@@ -66,7 +66,7 @@ def _find(service: Service, operation_id: str) -> Operation:
 def _show(service: Service, found: Operation) -> None:
     with service.store.read() as connection:
         trouble = troubles.get(connection, Kind.OPERATION, found.id)
-        owner = next(one.name for one in accounts.list_accounts(connection) if one.id == found.account_id)
+        owner = next(entry.name for entry in accounts.list_accounts(connection) if entry.id == found.account_id)
     is_parked = trouble is not None and trouble.parked_at is not None
     lines = {
         "operation": found.id,

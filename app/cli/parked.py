@@ -31,19 +31,19 @@ def list_parked(as_json: bool) -> None:
     """List it: kind, ID, since when, failed tries, why."""
     found = [
         {
-            "kind": one.kind.value,
-            "id": one.item_id,
-            "since": time_text(one.first_at),
-            "tries": one.tries,
-            "why": one.why,
+            "kind": item.kind.value,
+            "id": item.item_id,
+            "since": time_text(item.first_at),
+            "tries": item.tries,
+            "why": item.why,
         }
-        for one in sweeps.list_parked(open_service())
+        for item in sweeps.list_parked(open_service())
     ]
     if as_json:
         click.echo(json.dumps(found))
         return
-    for one in found:
-        click.echo("  ".join(str(value) for value in one.values()))
+    for item in found:
+        click.echo("  ".join(str(value) for value in item.values()))
 
 
 @parked_group.command("retry")
@@ -80,7 +80,7 @@ def _drop_webhook(connection: Connection, webhook_id: str, now: datetime) -> Non
 
 
 def _drop_expiry(connection: Connection, pass_id: str, now: datetime) -> None:
-    expiries.note_told(connection, pass_id, now)
+    expiries.note_notified(connection, pass_id, now)
 
 
 def _drop_operation(connection: Connection, operation_id: str, now: datetime) -> None:

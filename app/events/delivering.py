@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from app.events import deliveries, hooks, outbox, schedule, upkeep
+from app.events import deliveries, hooks, maintenance, outbox, schedule
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
@@ -27,7 +27,7 @@ from app.store.columns import to_json
 from app.store.engine import Store
 
 KEPT = timedelta(days=30)
-# A job that has more to do than this ends and has itself posted anew: others get their turn, and a worker that shall
+# A job that has more to do than this ends and has itself posted anew: others get their turn, and a worker that is to
 # stop is not held up.
 TURN = timedelta(seconds=5)
 FAILING_AT_ONCE = 12  # half of the worker's threads (Procfile)
@@ -44,11 +44,11 @@ class Task:
     body: str
 
 
-class Courier:
+class DeliveryWorker:
     """Takes events to hooks. One a worker process; its threads share it."""
 
-    def __init__(self, store: Store, clock: Clock, sender: Sender, chance: Callable[[], float] = random.random) -> None:
-        self._store, self._clock, self._sender, self._chance = store, clock, sender, chance
+    def __init__(self, store: Store, clock: Clock, sender: Sender, jitter: Callable[[], float] = random.random) -> None:
+        self._store, self._clock, self._sender, self._jitter = store, clock, sender, jitter
         self._failing = threading.BoundedSemaphore(FAILING_AT_ONCE)
 
     def deliver_due(self, hook_id: str) -> datetime | None:
@@ -71,7 +71,7 @@ class Courier:
             return deliveries.next_due(connection, hook_id, self._clock())
 
     def _claim(self, connection: Connection, hook_id: str) -> Task | None:
-        hook = hooks.hold(connection, hook_id)
+        hook = hooks.lock(connection, hook_id)
         if hook is None or hook.status is not HookStatus.ACTIVE:
             return None
         delivery = deliveries.claim(connection, hook_id, self._clock())
@@ -94,9 +94,9 @@ class Courier:
     def _write_down(self, connection: Connection, delivery: Delivery, outcome: Outcome) -> None:
         """Write the attempt, and what follows from it for the hook."""
         now = self._clock()
-        hook = hooks.hold(connection, delivery.hook_id)
+        hook = hooks.lock(connection, delivery.hook_id)
         assert hook is not None
-        status, again_at = _what_next(delivery, outcome, now, self._chance())
+        status, again_at = _what_next(delivery, outcome, now, self._jitter())
         if not deliveries.finish(connection, delivery, outcome, now, status, again_at):
             return
         _log_attempt(hook, delivery, outcome, status)
@@ -128,12 +128,12 @@ def forget_old(store: Store, now: datetime) -> int:
     total = 0
     while True:
         with store.write() as connection:
-            forgotten = upkeep.forget_before(connection, now - KEPT)
+            forgotten = maintenance.forget_before(connection, now - KEPT)
         total += forgotten
-        if forgotten < upkeep.CHUNK:
+        if forgotten < maintenance.CHUNK:
             break
     with store.write() as connection:
-        upkeep.forget_deleted_hooks(connection)
+        maintenance.forget_deleted_hooks(connection)
     return total
 
 
@@ -147,14 +147,14 @@ def _body_of(connection: Connection, delivery: Delivery) -> str:
 
 
 def _what_next(
-    delivery: Delivery, outcome: Outcome, now: datetime, chance: float
+    delivery: Delivery, outcome: Outcome, now: datetime, jitter: float
 ) -> tuple[DeliveryStatus, datetime | None]:
     """Say where the delivery stands after an attempt, and when to try again. A test is tried once."""
     if outcome.is_success:
         return DeliveryStatus.DELIVERED, None
     again_at = None
     if not outcome.is_gone and not delivery.is_test:
-        again_at = schedule.next_attempt(delivery.tries + 1, outcome, now, chance)
+        again_at = schedule.next_attempt(delivery.tries + 1, outcome, now, jitter)
     return (DeliveryStatus.FAILED, None) if again_at is None else (DeliveryStatus.PENDING, again_at)
 
 

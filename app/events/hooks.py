@@ -102,8 +102,8 @@ def get(connection: Connection, account_id: str, mode: Mode, hook_id: str) -> Ho
     return None if row is None else _from_columns(row)
 
 
-def hold(connection: Connection, hook_id: str) -> Hook | None:
-    """Return a hook whoever's it is, and keep others from changing it or claiming for it until the transaction ends.
+def lock(connection: Connection, hook_id: str) -> Hook | None:
+    """Return a hook of any account, locked: until the transaction ends nobody else changes it or claims for it.
 
     Deliveries can be added meanwhile (`key_share`): an action does not wait for a worker.
     """

@@ -97,8 +97,8 @@ def record_of_hook(
 def _write(connection: Connection, row: dict[str, str | None], at: datetime, now: datetime) -> None:
     event_id = new_id(IdKind.EVENT)
     _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
-    world = {"account_id": row["account_id"], "mode": row["mode"]}
-    for hook_id, event_types, program_id in _LISTENING.run(connection, world).fetchall():
+    scope = {"account_id": row["account_id"], "mode": row["mode"]}
+    for hook_id, event_types, program_id in _LISTENING.run(connection, scope).fetchall():
         wanted = json.loads(event_types)
         if (EVERYTHING in wanted or row["type"] in wanted) and program_id in (None, row["program_id"]):
             deliveries.add(connection, hook_id, event_id, str(row["type"]), now)

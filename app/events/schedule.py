@@ -11,7 +11,7 @@ WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 )
-JITTER = 0.1
+JITTER_SHARE = 0.1
 LONGEST_WAIT = timedelta(hours=24)
 # Receivers that say themselves when to come again.
 MAY_ASK_FOR_TIME = frozenset({429, 502, 503, 504})
@@ -58,21 +58,21 @@ class Health:
         return self.failing_since is not None and now - self.failing_since >= GIVE_UP_AFTER
 
 
-def next_attempt(tries: int, outcome: Outcome, now: datetime, chance: float) -> datetime | None:
+def next_attempt(tries: int, outcome: Outcome, now: datetime, jitter: float) -> datetime | None:
     """Say when to try again after a failure; None: never.
 
     Args:
         tries: how often it was tried, this time included.
         outcome: what came of it.
         now: when that was.
-        chance: 0 to 1, spreads the tries so that a receiver that comes back is not run over.
+        jitter: 0 to 1, spreads the tries so that a receiver that comes back is not run over.
     """
     if tries > len(WAITS):
         return None
     asked = _asked_wait(outcome, now)
     if asked is not None:
-        return now + asked * (1 + JITTER * chance)  # never sooner than asked
-    return now + WAITS[tries - 1] * (1 + JITTER * (2 * chance - 1))
+        return now + asked * (1 + JITTER_SHARE * jitter)  # never sooner than asked
+    return now + WAITS[tries - 1] * (1 + JITTER_SHARE * (2 * jitter - 1))
 
 
 def after_failure(health: Health, now: datetime) -> Health:

@@ -149,7 +149,7 @@ def headers(event_id: str, body: str, secrets: Sequence[str], now: datetime) -> 
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(signatures),
-        "passrail-sender-signature": " ".join(one.hexdigest() for one in sender),
+        "passrail-sender-signature": " ".join(digest.hexdigest() for digest in sender),
     }
 
 

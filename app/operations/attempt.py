@@ -1,4 +1,4 @@
-"""An operation taken in hand, by whoever holds its lease: its request, a repeat, the sweep, a person."""
+"""An operation being carried out, by the one holder of its lease: the request, a repeat, a sweep or a person."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.store.troubles import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to carry out an operation, by whoever holds it.
+    """One try to carry out an operation, by the holder of its lease.
 
     Attributes:
         operation: the row, with the lease it is held by.

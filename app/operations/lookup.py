@@ -91,9 +91,9 @@ def look_up(
     raise NotFound("The pass is changing at this moment. Send the request again.")
 
 
-def _names(one: Pass) -> tuple[object, ...]:
+def _names(found: Pass) -> tuple[object, ...]:
     """Return all of a pass by which it can be found."""
-    return one.program_id, one.external_id, one.email, one.deleted_at
+    return found.program_id, found.external_id, found.email, found.deleted_at
 
 
 def _find(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any]) -> Found | None:
@@ -150,6 +150,6 @@ def _by_email(connection: Connection, caller: Caller, data: Mapping[str, Any]) -
     if len(found) > 1:
         raise AmbiguousPass(
             f"{len(found)} passes of this program have this e-mail address. Use pass_id to name the one you mean.",
-            extra={"pass_ids": [one.id for one, _ in found[:AMBIGUOUS_SHOWN]]},
+            extra={"pass_ids": [match.id for match, _ in found[:AMBIGUOUS_SHOWN]]},
         )
     return found[0] if found else None

@@ -35,7 +35,7 @@ from app.store import operations, passes
 from app.store.columns import to_json
 from app.store.operations import OperationStatus
 from app.sync import connections
-from app.sync.refresh import current, keep, mark_gone
+from app.sync.refresh import current, mark_gone, record_found
 
 # How often a pass that others keep changing is read again before our own record of it is changed instead.
 READS_OF_A_CHANGED_PASS = 3
@@ -52,7 +52,7 @@ def take(service: Service, attempt: Attempt, outcome: Outcome, *, is_tried: bool
         case Done():
             return _record(service, attempt, outcome)
         case Exists():
-            return _use_existing(service, attempt, keep(service, attempt.program, outcome.found))
+            return _use_existing(service, attempt, record_found(service, attempt.program, outcome.found))
         case Refused() if _is_put_off(attempt, outcome):
             raise _leave_open(service, attempt, outcome.error, is_tried=is_tried)
         case Refused():
@@ -169,7 +169,7 @@ def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | A
     if effect.if_exists == "error":
         return _refuse(service, attempt, Refused(exists_already(known)))
     updates = effect.updates() if effect.if_exists == "update" else ()
-    missing = tuple(one for one in updates if one.on(known, known.updated_at) != known)
+    missing = tuple(update for update in updates if update.on(known, known.updated_at) != known)
     key = operation.idempotency_key or operation.id
     names = operation.account_id, operation.mode.value, operation.action, key
     plan = replace(

@@ -225,7 +225,7 @@ def plan_of(operation: Operation) -> Plan:
     try:
         kept = json.loads(operation.request or "")
         return Plan(
-            effects=tuple(effect_from_json(one) for one in kept["effects"]),
+            effects=tuple(effect_from_json(effect) for effect in kept["effects"]),
             ids=tuple(kept["ids"]),
             basis=converter.structure(kept["basis"], Basis),
             done=kept["done"],

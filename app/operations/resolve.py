@@ -156,8 +156,8 @@ def _as_said(service: Service, attempt: Attempt) -> Done:
     effect, subject, program = attempt.plan.next, attempt.subject, attempt.program
     if program.issuer == BUILTIN:
         return Done(subject, effect.on(subject, service.clock()))
-    one = connections.need(service, program.account_id, program.mode)
-    with connections.asking(service, one) as issuer:
+    connected = connections.need(service, program.account_id, program.mode)
+    with connections.asking(service, connected) as issuer:
         if isinstance(effect, Issue):
             found = issuer.find(program, subject.external_id) if subject.external_id is not None else None
             after: Pass | None = None if found is None else replace(found, id=subject.id, link_token=subject.link_token)

@@ -63,7 +63,7 @@ from app.operations.record import (
 from app.operations.steps import carry_out, find_out
 from app.store import operations
 from app.store.operations import Operation, OperationStatus
-from app.sync.refresh import refresh, seek
+from app.sync.refresh import fetch_if_missing, refresh
 
 # Two requests that race for one key or one external ID: the slower one looks again and finds what the other wrote.
 TRIES_AFTER_A_RACE = 3
@@ -243,7 +243,7 @@ def _look(request: Request, known: Pass | None) -> None:
         if known is not None:
             refresh(service, known)
         else:
-            seek(service, caller, request.data)
+            fetch_if_missing(service, caller, request.data)
     except PassrailError as refusal:
         with service.store.write() as connection:
             now = service.clock()

@@ -39,7 +39,7 @@ def carry_out(service: Service, attempt: Attempt) -> Answer:
     """Make the effects true that are missing, and record each.
 
     Raises:
-        IdempotencyInProgress: somebody has taken over; what comes of it is theirs to tell.
+        IdempotencyInProgress: somebody else holds the lease by now, and will record the outcome.
         OutcomeUnknown: it cannot be told whether an effect is true.
         PassrailError: whatever the issuer refuses with.
     """
@@ -96,8 +96,8 @@ def _way_to(service: Service, attempt: Attempt) -> _Way:
         if simulated is None:
             raise CannotGoOn(f"Operation {operation.id} is about a pass that has no issuer to be asked.")
         return _Way(simulated, None)
-    one = connections.need(service, operation.account_id, operation.mode)
-    return _Way(connections.open_issuer(service, one), one)
+    connected = connections.need(service, operation.account_id, operation.mode)
+    return _Way(connections.open_issuer(service, connected), connected)
 
 
 def _ask(service: Service, attempt: Attempt) -> tuple[Outcome, bool]:

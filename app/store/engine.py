@@ -23,7 +23,7 @@ CHECKPOINT_PAGES = 8_000
 _JOBS = "passrail_jobs"
 
 
-def leave_it_to_the_sweep(job: str, row_id: str) -> None:
+def post_nothing(job: str, row_id: str) -> None:
     """Post nothing: the sweeps of `jobs.py` find every row that waits."""
 
 
@@ -72,7 +72,7 @@ class Store:
     "database is locked" under load.
     """
 
-    def __init__(self, settings: Settings, post: Callable[[str, str], None] = leave_it_to_the_sweep) -> None:
+    def __init__(self, settings: Settings, post: Callable[[str, str], None] = post_nothing) -> None:
         self._post = post
         url = make_url(settings.database)
         self.is_sqlite = url.get_backend_name() == "sqlite"

@@ -77,7 +77,7 @@ def get(connection: Connection, account_id: str, mode: Mode, import_id: str) -> 
 
 
 def get_any(connection: Connection, import_id: str) -> Import | None:
-    """Return the import of this ID, whoever's it is."""
+    """Return the import of this ID, of any account."""
     row = connection.execute(select(imports).where(imports.c.id == import_id)).first()
     return None if row is None else _from_columns(row)
 

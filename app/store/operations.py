@@ -193,11 +193,11 @@ def due(connection: Connection, now: datetime, limit: int) -> list[str]:
         .order_by(operations.c.id)
         .limit(limit)
     )
-    return [str(one) for one in connection.execute(query).scalars()]
+    return [str(row_id) for row_id in connection.execute(query).scalars()]
 
 
 def get_any(connection: Connection, operation_id: str) -> Operation | None:
-    """Return the operation of this ID, whoever's it is: for the sweep and for operators."""
+    """Return the operation of this ID, of any account: for the sweep and for operators."""
     row = connection.execute(select(operations).where(operations.c.id == operation_id)).first()
     return None if row is None else from_columns(row)
 

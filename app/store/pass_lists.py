@@ -86,7 +86,7 @@ def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[boo
 
 
 def _has_status(status: Status, now: datetime) -> Iterator[ColumnElement[bool]]:
-    """`Pass.status` said in SQL; a test holds the two against each other."""
+    """`Pass.status` as SQL; a test compares the two."""
     match status:
         case Status.REVOKED | Status.REDEEMED:
             yield passes.c.closed_by == status.value

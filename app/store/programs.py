@@ -121,7 +121,7 @@ def from_columns(columns: tuple[Any, ...]) -> Program:
         kind=Kind(kind),
         name=name,
         tiers=tuple(Tier(**tier) for tier in json.loads(tiers)),
-        fields=tuple(CustomField(**{**one, "type": FieldType(one["type"])}) for one in json.loads(fields)),
+        fields=tuple(CustomField(**{**field, "type": FieldType(field["type"])}) for field in json.loads(fields)),
         colors=Colors(**json.loads(colors)),
         logo_text=logo_text,
         terms=terms,

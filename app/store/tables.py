@@ -137,10 +137,15 @@ for name in ("email", "external_id"):
         postgresql_where=given,
     )
 # What the search for expired passes reads: those whose expiry no event has told of yet.
-EXPIRY_UNTOLD = text(
+EXPIRY_NOT_NOTIFIED = text(
     "expires_at IS NOT NULL AND closed_by = 'nothing' AND (expiry_told IS NULL OR expiry_told <> expires_at)"
 )
-Index("ix_passes_expiry_untold", passes.c.expires_at, sqlite_where=EXPIRY_UNTOLD, postgresql_where=EXPIRY_UNTOLD)
+Index(
+    "ix_passes_expiry_untold",
+    passes.c.expires_at,
+    sqlite_where=EXPIRY_NOT_NOTIFIED,
+    postgresql_where=EXPIRY_NOT_NOTIFIED,
+)
 NOT_ONLY_ISSUED = text("install_state <> 'issued'")
 Index(
     "ix_passes_install_state",
@@ -264,7 +269,7 @@ inbox = Table(
     Column("note", Text),
 )
 WAITING = text("done_at IS NULL")
-# The same webhook waits once: whoever looks into it reads the pass after all of them came.
+# A webhook that came several times waits once: the pass is read after the last of them.
 Index("uq_inbox_waiting", inbox.c.sink_id, inbox.c.digest, unique=True, sqlite_where=WAITING, postgresql_where=WAITING)
 Index("ix_inbox_received", inbox.c.received_at)
 

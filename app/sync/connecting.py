@@ -76,9 +76,9 @@ def connect(
     return made
 
 
-def _place(one: IssuerConnection) -> tuple[str, str, str]:
+def _place(connected: IssuerConnection) -> tuple[str, str, str]:
     """Return what tells whether two connections see the same programs and subscriptions."""
-    return one.issuer, one.base_url, one.company
+    return connected.issuer, connected.base_url, connected.company
 
 
 def _keep(service: Service, made: IssuerConnection, catalogue: Catalogue) -> IssuerConnection:
@@ -111,8 +111,8 @@ def not_connected() -> NotApplicable:
 
 def forget(service: Service, account_id: str, mode: Mode) -> bool:
     """Forget the connection with its credentials. Programs and passes stay on record. False: there was none."""
-    one = connections.find(service, account_id, mode)
-    if one is not None:
-        unsubscribe(service, one)
+    connected = connections.find(service, account_id, mode)
+    if connected is not None:
+        unsubscribe(service, connected)
     with service.store.write() as connection:
         return rows.forget(connection, account_id, mode)

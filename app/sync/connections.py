@@ -46,7 +46,7 @@ def need(service: Service, account_id: str, mode: Mode) -> IssuerConnection:
     return found
 
 
-def open_issuer(service: Service, one: IssuerConnection, seconds: float | None = None) -> RemoteIssuer:
+def open_issuer(service: Service, connected: IssuerConnection, seconds: float | None = None) -> RemoteIssuer:
     """Return the remote issuer as this account sees it, for one action.
 
     Args:
@@ -57,30 +57,35 @@ def open_issuer(service: Service, one: IssuerConnection, seconds: float | None =
     Raises:
         UpstreamCredentialsRefused: the credentials cannot be opened with the keys of this service.
     """
-    target = service.targets.get((one.name, one.sealed)) or _open_target(service, one)
+    target = service.targets.get((connected.name, connected.sealed)) or _open_target(service, connected)
     if seconds is None:
         seconds = max(LEASE_MARGIN, min(ACTION_SECONDS, service.settings.lease_seconds - LEASE_MARGIN))
-    return open_target(service, one, target, seconds)
+    return open_target(service, connected, target, seconds)
 
 
-def _open_target(service: Service, one: IssuerConnection) -> Target:
+def _open_target(service: Service, connected: IssuerConnection) -> Target:
     try:
-        secrets = one.secrets(vault_of(service))
+        secrets = connected.secrets(vault_of(service))
     except (VaultError, NotApplicable) as error:
         _log.error("credentials cannot be opened", extra={"why": str(error)})
         raise UpstreamCredentialsRefused(
             "The credentials of this connection cannot be opened: VAULT_KEYS of the service lacks the key they were "
             "sealed with. Put that key back, or connect again."
         ) from None
-    target = Target(region=one.region, secrets=secrets, base_url=one.base_url, pass_url=one.pass_url)
-    service.targets.put((one.name, one.sealed), target)
+    target = Target(
+        region=connected.region,
+        secrets=secrets,
+        base_url=connected.base_url,
+        pass_url=connected.pass_url,
+    )
+    service.targets.put((connected.name, connected.sealed), target)
     return target
 
 
-def open_target(service: Service, one: IssuerConnection, target: Target, seconds: float) -> RemoteIssuer:
+def open_target(service: Service, connected: IssuerConnection, target: Target, seconds: float) -> RemoteIssuer:
     """Return the remote issuer that is reached with what `target` says, be it kept already or not."""
-    access = Access(name=one.name, target=target, ends_cards_by=one.ends_cards_by)
-    return service.remote_kinds[one.issuer].open(access, service.clock(), seconds)
+    access = Access(name=connected.name, target=target, ends_cards_by=connected.ends_cards_by)
+    return service.remote_kinds[connected.issuer].open(access, service.clock(), seconds)
 
 
 def vault_of(service: Service) -> Vault:
@@ -97,31 +102,31 @@ def vault_of(service: Service) -> Vault:
     return service.vault
 
 
-def note(service: Service, one: IssuerConnection, error: PassrailError | None) -> None:
+def note(service: Service, connected: IssuerConnection, error: PassrailError | None) -> None:
     """Keep note of what the last request to the issuer says of the connection."""
-    account_id, mode, now = one.account_id, one.mode, service.clock()
+    account_id, mode, now = connected.account_id, connected.mode, service.clock()
     if isinstance(error, UpstreamCredentialsRefused):
         with service.store.write() as connection:
             connections.note_problem(connection, account_id, mode, error.code, error.detail, now)
-    elif error is None and (one.last_problem is not None or now - one.last_worked_at >= WORKED_EVERY):
+    elif error is None and (connected.last_problem is not None or now - connected.last_worked_at >= WORKED_EVERY):
         with service.store.write() as connection:
             connections.note_worked(connection, account_id, mode, now)
 
 
 @contextmanager
-def asking(service: Service, one: IssuerConnection, seconds: float | None = None) -> Iterator[RemoteIssuer]:
+def asking(service: Service, connected: IssuerConnection, seconds: float | None = None) -> Iterator[RemoteIssuer]:
     """Give the remote issuer to ask, and keep note of whether the connection works.
 
     Raises:
         PassrailError: it cannot be asked, or whatever it refuses with.
     """
-    issuer = open_issuer(service, one, seconds)
+    issuer = open_issuer(service, connected, seconds)
     try:
         yield issuer
     except PassrailError as error:
-        note(service, one, error)
+        note(service, connected, error)
         raise
-    note(service, one, None)
+    note(service, connected, None)
 
 
 def refuse_own_programs(service: Service, account_id: str, mode: Mode) -> None:
@@ -130,9 +135,9 @@ def refuse_own_programs(service: Service, account_id: str, mode: Mode) -> None:
     Raises:
         NotApplicable: this account is connected.
     """
-    one = find(service, account_id, mode)
-    if one is not None:
-        title = service.remote_kinds[one.issuer].title
+    connected = find(service, account_id, mode)
+    if connected is not None:
+        title = service.remote_kinds[connected.issuer].title
         raise NotApplicable(
             f"This account's passes live at {title}. Make or change the program there; it then appears here within a "
             "minute."

@@ -1,4 +1,4 @@
-"""Telling of passes that have expired. Nothing is written at that moment, so nobody else would notice."""
+"""Makes the event of a pass that has expired. A pass expires by time alone: no request or webhook says so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tell_expired(service: Service) -> int:
     total = 0
     while True:
         with service.store.read() as connection:
-            expired = expiries.untold(connection, service.clock(), CHUNK)
+            expired = expiries.not_notified(connection, service.clock(), CHUNK)
         told = each(service, Kind.EXPIRY, expired, partial(_tell, service))
         total += told
         if told == 0 or len(expired) < CHUNK:
@@ -36,12 +36,12 @@ def tell_expired(service: Service) -> int:
 def _tell(service: Service, pass_id: str) -> bool:
     """Tell of one expiry. False: somebody else does, or did."""
     with service.store.write() as connection:
-        found = expiries.hold(connection, pass_id, service.clock())
+        found = expiries.lock(connection, pass_id, service.clock())
         if found is None:
             return False
         subject, program = found
         now = moment_after(service.clock(), subject.updated_at)
         data = describe(subject, program, now=now, public_url=service.public_url)
         outbox.record(connection, PASS_EXPIRED, subject, None, to_json(data), now, service.clock())
-        expiries.note_told(connection, pass_id, now)
+        expiries.note_notified(connection, pass_id, now)
     return True

@@ -67,18 +67,18 @@ def start(service: Service, account_id: str, mode: Mode, program_id: str | None 
         NotApplicable: the account is not connected, or the program's passes live here.
         NotFound: there is no such program.
     """
-    one = connections.find(service, account_id, mode)
-    if one is None:
+    connected = connections.find(service, account_id, mode)
+    if connected is None:
         raise not_connected()
-    refresh_programs(service, one)
+    refresh_programs(service, connected)
     with service.store.write() as connection:
-        one = rows.lock(connection, account_id, mode)  # two requests at the same moment begin one import
-        if one is None:
+        connected = rows.lock(connection, account_id, mode)  # two requests at the same moment begin one import
+        if connected is None:
             raise not_connected()
         running = imports.get_unfinished(connection, account_id, mode, program_id)
         if running is not None:
             return running
-        wanted = _programs(connection, account_id, mode, one.issuer)
+        wanted = _programs(connection, account_id, mode, connected.issuer)
         if program_id is not None:
             _check(connection, account_id, mode, program_id, wanted)
             wanted = [program for program in wanted if program.id == program_id]
@@ -145,9 +145,9 @@ def _take_page(service: Service, before: Import) -> bool:
     Raises:
         PassrailError: the issuer cannot be asked, or refuses.
     """
-    one = connections.need(service, before.account_id, before.mode)
+    connected = connections.need(service, before.account_id, before.mode)
     with service.store.read() as connection:
-        left = _programs(connection, before.account_id, before.mode, one.issuer)
+        left = _programs(connection, before.account_id, before.mode, connected.issuer)
     left = [program for program in left if program.id >= before.position.program_id]
     if before.program_id is not None:
         left = [program for program in left if program.id == before.program_id]
@@ -156,7 +156,7 @@ def _take_page(service: Service, before: Import) -> bool:
     program, *others = left
     offset = before.position.offset if program.id == before.position.program_id else 0
     begin, known = max(0, offset - OVERLAP), dict[str, Pass]()
-    with connections.asking(service, one) as issuer:
+    with connections.asking(service, connected) as issuer:
         found = issuer.passes(program, begin, PAGE, partial(_find, service, program, known))
     end = max(offset, begin + len(found))
     after = replace(before, position=Position(program.id, end), found=before.found + end - offset, problem=None)
@@ -223,7 +223,7 @@ def _take(connection: Connection, service: Service, page: _Page, found: Pass) ->
 def _tell_no_expiry(connection: Connection, service: Service, taken: Pass) -> None:
     """Have no event tell later that a pass expired which had expired when it was imported."""
     if taken.status(service.clock()) is Status.EXPIRED:
-        expiries.note_told(connection, taken.id, taken.updated_at)
+        expiries.note_notified(connection, taken.id, taken.updated_at)
 
 
 def _note_problem(service: Service, before: Import, error: PassrailError) -> bool:

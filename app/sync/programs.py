@@ -25,41 +25,41 @@ NAME_MAX = 80
 _log = logging.getLogger(__name__)
 
 
-def programs_of(service: Service, one: IssuerConnection) -> list[Program]:
+def programs_of(service: Service, connected: IssuerConnection) -> list[Program]:
     """Return the remote issuer's programs on record, by name."""
     with service.store.read() as connection:
-        mine = programs.all_of(connection, one.account_id, one.mode)
-    return sorted((program for program in mine if program.issuer == one.issuer), key=lambda program: program.name)
+        mine = programs.all_of(connection, connected.account_id, connected.mode)
+    return sorted((program for program in mine if program.issuer == connected.issuer), key=lambda program: program.name)
 
 
-def notes_of(service: Service, one: IssuerConnection) -> list[str]:
+def notes_of(service: Service, connected: IssuerConnection) -> list[str]:
     """Say in sentences what could not be read at the remote issuer, and what is special about its programs."""
-    special = [f"{program.name}: {note}" for program in programs_of(service, one) for note in program.notes]
-    return [*one.notes, *special]
+    special = [f"{program.name}: {note}" for program in programs_of(service, connected) for note in program.notes]
+    return [*connected.notes, *special]
 
 
-def refresh_programs(service: Service, one: IssuerConnection) -> IssuerConnection:
+def refresh_programs(service: Service, connected: IssuerConnection) -> IssuerConnection:
     """Read the programs from the issuer unless that was done in the last minute.
 
     Where they cannot be read they are left as they were.
     """
     now = service.clock()
-    if one.refreshed_at is not None and now - one.refreshed_at < FRESH:
-        return one
+    if connected.refreshed_at is not None and now - connected.refreshed_at < FRESH:
+        return connected
     try:
-        with connections.asking(service, one) as issuer:
+        with connections.asking(service, connected) as issuer:
             catalogue = issuer.catalogue()
         with service.store.write() as connection:
-            return write_catalogue(connection, one, catalogue, now)
+            return write_catalogue(connection, connected, catalogue, now)
     except PassrailError as error:
         _log.warning("programs are shown as they were", extra={"why": error.code})
     except IntegrityError:
         _log.info("the programs were read by somebody else at the same moment")
-    return one
+    return connected
 
 
 def write_catalogue(
-    connection: Connection, one: IssuerConnection, catalogue: Catalogue, now: datetime
+    connection: Connection, connected: IssuerConnection, catalogue: Catalogue, now: datetime
 ) -> IssuerConnection:
     """Bring our programs in line with what the issuer has; return the connection with what could not be read.
 
@@ -68,18 +68,20 @@ def write_catalogue(
     Raises:
         sqlalchemy.exc.IntegrityError: somebody else wrote the same at the same moment.
     """
-    mine = programs.all_of(connection, one.account_id, one.mode)
-    known = {program.upstream_id: program for program in mine if program.issuer == one.issuer}
+    mine = programs.all_of(connection, connected.account_id, connected.mode)
+    known = {program.upstream_id: program for program in mine if program.issuer == connected.issuer}
     found_ids = {found.upstream_id for found in catalogue.programs}
     for program in known.values():
         if program.upstream_id not in found_ids and program.kind not in catalogue.unread:
             programs.remove_unless_used(connection, program)
-    left = programs.all_of(connection, one.account_id, one.mode)
-    taken = {program.name for program in left if program.issuer != one.issuer or program.upstream_id not in found_ids}
+    left = programs.all_of(connection, connected.account_id, connected.mode)
+    taken = {
+        program.name for program in left if program.issuer != connected.issuer or program.upstream_id not in found_ids
+    }
     changed = []
     for found, name in _named(catalogue.programs, taken):
         before = known.get(found.upstream_id)
-        after = _new(one, found, name, now) if before is None else _over(before, found, name)
+        after = _new(connected, found, name, now) if before is None else _over(before, found, name)
         if after != before:
             changed.append((before, after))
     # Two programs may have exchanged their names: no new name is written while an old one has it.
@@ -91,8 +93,8 @@ def write_catalogue(
             programs.add(connection, after)
         else:
             programs.save(connection, replace(after, updated_at=now))
-    rows.note_refreshed(connection, one.account_id, one.mode, catalogue.notes, now)
-    return replace(one, refreshed_at=now, notes=catalogue.notes)
+    rows.note_refreshed(connection, connected.account_id, connected.mode, catalogue.notes, now)
+    return replace(connected, refreshed_at=now, notes=catalogue.notes)
 
 
 def _named(found: Sequence[FoundProgram], taken: set[str]) -> Iterator[tuple[FoundProgram, str]]:
@@ -116,12 +118,12 @@ def _joined(read: Sequence[CustomField], known: Sequence[CustomField]) -> tuple[
     return (*read, *(field for field in known if field.name not in names))
 
 
-def _new(one: IssuerConnection, found: FoundProgram, name: str, now: datetime) -> Program:
+def _new(connected: IssuerConnection, found: FoundProgram, name: str, now: datetime) -> Program:
     return Program(
         id=new_id(IdKind.PROGRAM),
-        account_id=one.account_id,
-        mode=one.mode,
-        issuer=one.issuer,
+        account_id=connected.account_id,
+        mode=connected.mode,
+        issuer=connected.issuer,
         kind=found.kind,
         name=name,
         tiers=found.tiers,

@@ -55,13 +55,13 @@ def refresh(service: Service, known: Pass) -> None:
     Raises:
         PassrailError: the issuer cannot be asked.
     """
-    one = connections.find(service, known.account_id, known.mode)
-    if one is None or known.issuer == BUILTIN or known.upstream_id is None or known.deleted_at is not None:
+    connected = connections.find(service, known.account_id, known.mode)
+    if connected is None or known.issuer == BUILTIN or known.upstream_id is None or known.deleted_at is not None:
         return
     with service.store.read() as connection:
         program = programs.get(connection, known.account_id, known.mode, known.program_id)
     assert program is not None
-    with connections.asking(service, one) as issuer:
+    with connections.asking(service, connected) as issuer:
         fresh = issuer.read(program, known)
     with service.store.write() as connection:
         if current(connection, known) == known:
@@ -78,7 +78,7 @@ def mark_gone(service: Service, program: Program, known: Pass) -> None:
             write_difference(connection, service, program, row, None)
 
 
-def seek(service: Service, caller: Caller, data: Mapping[str, Any]) -> bool:
+def fetch_if_missing(service: Service, caller: Caller, data: Mapping[str, Any]) -> bool:
     """Look at the account's remote issuer for a pass that is not on record, named by program and external ID.
 
     Returns:
@@ -87,26 +87,26 @@ def seek(service: Service, caller: Caller, data: Mapping[str, Any]) -> bool:
     Raises:
         PassrailError: the issuer cannot be asked.
     """
-    one = connections.find(service, caller.account_id, caller.mode)
-    if one is None or "program_id" not in data:
+    connected = connections.find(service, caller.account_id, caller.mode)
+    if connected is None or "program_id" not in data:
         return False
-    program, is_new = _program(service, one, data["program_id"]), False
+    program, is_new = _program(service, connected, data["program_id"]), False
     if program is None:
-        refresh_programs(service, one)
-        program, is_new = _program(service, one, data["program_id"]), True
+        refresh_programs(service, connected)
+        program, is_new = _program(service, connected, data["program_id"]), True
     if program is None or program.issuer == BUILTIN or "external_id" not in data:
         return program is not None and is_new
-    with connections.asking(service, one) as issuer:
+    with connections.asking(service, connected) as issuer:
         found = issuer.find(program, data["external_id"])
-    return found is not None and keep(service, program, found).deleted_at is None
+    return found is not None and record_found(service, program, found).deleted_at is None
 
 
-def _program(service: Service, one: IssuerConnection, program_id: str) -> Program | None:
+def _program(service: Service, connected: IssuerConnection, program_id: str) -> Program | None:
     with service.store.read() as connection:
-        return programs.get(connection, one.account_id, one.mode, program_id)
+        return programs.get(connection, connected.account_id, connected.mode, program_id)
 
 
-def keep(service: Service, program: Program, found: Pass) -> Pass:
+def record_found(service: Service, program: Program, found: Pass) -> Pass:
     """Take a pass of a remote issuer on record, without an event; return our record of it.
 
     Where it is on record already, that record is returned as it is.
@@ -178,7 +178,7 @@ def write_difference(
         data = to_json({**plain, **details, **notes})
         outbox.record(connection, event_type, after, None, data, now + place * MOMENT, service.clock())
         if event_type == PASS_EXPIRED:
-            expiries.note_told(connection, after.id, after.updated_at)
+            expiries.note_notified(connection, after.id, after.updated_at)
     return after
 
 

@@ -33,36 +33,36 @@ ASK_AGAIN_AFTER = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
-def can_hear(service: Service, one: IssuerConnection) -> bool:
+def can_hear(service: Service, connected: IssuerConnection) -> bool:
     """Tell whether the issuer's webhooks can reach this service."""
-    return service.remote_kinds[one.issuer].can_reach(service.public_url, one.base_url)
+    return service.remote_kinds[connected.issuer].can_reach(service.public_url, connected.base_url)
 
 
-def subscribe(service: Service, one: IssuerConnection) -> int:
+def subscribe(service: Service, connected: IssuerConnection) -> int:
     """Ask for webhooks of every program that has none yet; return how many programs have some now.
 
     Where the issuer refuses, passes are still right after every action, and older than the issuer's until then.
     """
     with service.store.read() as connection:
-        mine = issuer_webhooks.list_subscriptions(connection, one.account_id, one.mode)
-        found = programs.all_of(connection, one.account_id, one.mode)
-    if not can_hear(service, one):
+        mine = issuer_webhooks.list_subscriptions(connection, connected.account_id, connected.mode)
+        found = programs.all_of(connection, connected.account_id, connected.mode)
+    if not can_hear(service, connected):
         return sum(known.upstream_id is not None for known in mine)
     by_program = {known.program_id: known for known in mine}
-    wanted = [program for program in found if program.issuer == one.issuer]
-    return sum(_is_subscribed(service, one, program, by_program.get(program.id)) for program in wanted)
+    wanted = [program for program in found if program.issuer == connected.issuer]
+    return sum(_is_subscribed(service, connected, program, by_program.get(program.id)) for program in wanted)
 
 
-def _is_subscribed(service: Service, one: IssuerConnection, program: Program, known: Subscription | None) -> bool:
+def _is_subscribed(service: Service, connected: IssuerConnection, program: Program, known: Subscription | None) -> bool:
     """Tell whether the issuer has a subscription to the program, after asking it for one where it may have none."""
     if known is not None and known.upstream_id is not None:
         return True
     try:
-        taken = _take(service, one, program, known)
+        taken = _take(service, connected, program, known)
         if taken is None:
             return False
         subscription, url = taken
-        with connections.asking(service, one) as issuer:
+        with connections.asking(service, connected) as issuer:
             upstream_id = issuer.find_subscription(program, url) if known is not None else None
             upstream_id = upstream_id or issuer.subscribe(program, url)
     except PassrailError as failure:
@@ -74,13 +74,13 @@ def _is_subscribed(service: Service, one: IssuerConnection, program: Program, kn
 
 
 def _take(
-    service: Service, one: IssuerConnection, program: Program, known: Subscription | None
+    service: Service, connected: IssuerConnection, program: Program, known: Subscription | None
 ) -> tuple[Subscription, str] | None:
     """Write down that the issuer is asked now; return the subscription and its address. None: it was asked just now."""
     now = service.clock()
     if known is not None and now - known.asked_at < ASK_AGAIN_AFTER:
         return None
-    url = None if known is None else _address(service, one, known)
+    url = None if known is None else _address(service, connected, known)
     try:
         with service.store.write() as connection:
             if known is not None and url is not None:
@@ -88,54 +88,54 @@ def _take(
                 return known, url
             if known is not None:  # its address cannot be known again: the vault's key is another one by now
                 issuer_webhooks.drop_subscription(connection, known.id)
-            subscription, url = _new(service, one, program)
+            subscription, url = _new(service, connected, program)
             issuer_webhooks.add_subscription(connection, subscription)
     except IntegrityError:  # somebody else asks at this moment
         return None
     return subscription, url
 
 
-def _new(service: Service, one: IssuerConnection, program: Program) -> tuple[Subscription, str]:
+def _new(service: Service, connected: IssuerConnection, program: Program) -> tuple[Subscription, str]:
     subscription_id = new_id(IdKind.SUBSCRIPTION)
     token = next(connections.vault_of(service).tokens(subscription_id))
     subscription = Subscription(
         id=subscription_id,
-        account_id=one.account_id,
-        mode=one.mode,
+        account_id=connected.account_id,
+        mode=connected.mode,
         program_id=program.id,
         digest=digest_of(token),
         asked_at=service.clock(),
     )
-    return subscription, _url(service, one, token)
+    return subscription, _url(service, connected, token)
 
 
-def _address(service: Service, one: IssuerConnection, known: Subscription) -> str | None:
+def _address(service: Service, connected: IssuerConnection, known: Subscription) -> str | None:
     """Return the address of a subscription; None: no key of the vault's has made it."""
     tokens = connections.vault_of(service).tokens(known.id)
     token = next((token for token in tokens if digest_of(token) == known.digest), None)
-    return None if token is None else _url(service, one, token)
+    return None if token is None else _url(service, connected, token)
 
 
-def _url(service: Service, one: IssuerConnection, token: str) -> str:
-    return f"{service.public_url}{WEBHOOK_PATH}{one.issuer}/{token}"
+def _url(service: Service, connected: IssuerConnection, token: str) -> str:
+    return f"{service.public_url}{WEBHOOK_PATH}{connected.issuer}/{token}"
 
 
-def unsubscribe(service: Service, one: IssuerConnection) -> None:
-    """End all webhooks. Where the issuer cannot be told, what it sends finds nobody here."""
+def unsubscribe(service: Service, connected: IssuerConnection) -> None:
+    """End all webhooks. If the issuer cannot be reached, its later webhooks are answered 404 here."""
     with service.store.read() as connection:
-        mine = issuer_webhooks.list_subscriptions(connection, one.account_id, one.mode)
-        by_id = {program.id: program for program in programs.all_of(connection, one.account_id, one.mode)}
+        mine = issuer_webhooks.list_subscriptions(connection, connected.account_id, connected.mode)
+        by_id = {program.id: program for program in programs.all_of(connection, connected.account_id, connected.mode)}
     for subscription in mine:
         with suppress(PassrailError):
-            _end(service, one, by_id[subscription.program_id], subscription)
+            _end(service, connected, by_id[subscription.program_id], subscription)
         with service.store.write() as connection:
             issuer_webhooks.drop_subscription(connection, subscription.id)
 
 
-def _end(service: Service, one: IssuerConnection, program: Program, subscription: Subscription) -> None:
-    issuer = connections.open_issuer(service, one)
+def _end(service: Service, connected: IssuerConnection, program: Program, subscription: Subscription) -> None:
+    issuer = connections.open_issuer(service, connected)
     upstream_id = subscription.upstream_id
-    if upstream_id is None and (url := _address(service, one, subscription)) is not None:
+    if upstream_id is None and (url := _address(service, connected, subscription)) is not None:
         upstream_id = issuer.find_subscription(program, url)
     if upstream_id is not None:
         issuer.unsubscribe(program, upstream_id)

@@ -101,8 +101,8 @@ def _look_into(service: Service, by: Subscription, came: WebhookNotification) ->
 
 def _ask(service: Service, program: Program, known: Pass | None, upstream_id: str) -> Pass | None:
     """Return the pass as the issuer has it, None where it has none of this program."""
-    one = connections.need(service, program.account_id, program.mode)
-    with connections.asking(service, one) as issuer:
+    connected = connections.need(service, program.account_id, program.mode)
+    with connections.asking(service, connected) as issuer:
         if known is not None:
             return issuer.read(program, known)
         return issuer.read_new(program, upstream_id)

@@ -14,7 +14,7 @@ from app.events.schedule import Outcome
 from app.events.sending import headers
 from app.events.types import DESCRIPTIONS
 from tests.actions.checks import done
-from tests.events.couriers import courier, told
+from tests.events.workers import delivery_worker, told
 from tests.world import MEMBERSHIP, World
 
 URL = "https://hooks.example.com/catch/123/secret4f9x"
@@ -110,7 +110,7 @@ def test_a_delivery_verifies_with_the_library_of_the_standard(world: World) -> N
     world.clock.now = system_clock()
     hook, sender = world.make_hook("pass.created"), told()
     world.make_pass()
-    courier(world, sender).deliver_due(hook["id"])
+    delivery_worker(world, sender).deliver_due(hook["id"])
     [request] = sender.sent
     sent = headers(request.event_id, request.body, request.secrets, world.clock())
     assert sent["webhook-id"] == world.events()[0]["id"]
@@ -127,7 +127,7 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(any_world: World) -> None:
         any_world.clock.advance(hours=hours)
         any_world.make_pass()
         sender = told()
-        courier(any_world, sender).deliver_due(hook["id"])
+        delivery_worker(any_world, sender).deliver_due(hook["id"])
         assert list(sender.sent[0].secrets) == signing
 
 
@@ -139,25 +139,25 @@ def test_a_paused_hook_gets_nothing_until_it_is_resumed(any_world: World) -> Non
     any_world.make_pass()
     assert patch(any_world, hook, status="paused")["status"] == "paused"
     any_world.make_pass()
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert sender.sent == []
     assert {delivery["status"] for delivery in any_world.deliveries(hook["id"])} == {"pending"}
     patch(any_world, hook, status="active")
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert len(sender.sent) == 2
 
 
 def test_a_disabled_hook_is_revived_with_a_clean_record(world: World) -> None:
     hook = world.make_hook("pass.created")
     world.make_pass()
-    courier(world, told(Outcome(410))).deliver_due(hook["id"])
+    delivery_worker(world, told(Outcome(410))).deliver_due(hook["id"])
     for path, body in (("test", {}), ("replay", {"since": "2026-11-20"})):
         status, problem = post(world, f"{hook['id']}/{path}", body)
         assert (status, problem["code"]) == (409, "hook-not-active")
     revived = patch(world, hook, status="active")
     assert (revived["status"], revived["disabled_reason"], revived["failing_since"]) == ("active", None, None)
     world.make_pass()
-    courier(world, told()).deliver_due(hook["id"])
+    delivery_worker(world, told()).deliver_due(hook["id"])
     assert [delivery["status"] for delivery in world.deliveries(hook["id"])] == ["delivered", "failed"]
 
 
@@ -172,7 +172,7 @@ def test_deleting_is_done_once_and_answered_alike_ever_after(any_world: World) -
     assert any_world.get(path).status_code == any_world.get(f"{path}/deliveries").status_code == 404
     assert any_world.get("/v1/hooks").get_json()["data"] == []
     sender = told()
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert sender.sent == []
 
 
@@ -191,7 +191,7 @@ def test_a_test_sends_a_sample_once(world: World, types: tuple[str, ...], body: 
     hook, sender = world.make_hook(*types), told(Outcome(500))
     status, delivery = post(world, f"{hook['id']}/test", body)
     assert (status, delivery["is_test"], delivery["status"]) == (202, True, "pending")
-    assert courier(world, sender).deliver_due(hook["id"]) is None
+    assert delivery_worker(world, sender).deliver_due(hook["id"]) is None
     [sent] = sender.sent
     payload = json.loads(sent.body)
     assert payload["id"] == sent.event_id == delivery["event_id"]
@@ -205,11 +205,11 @@ def test_a_test_sends_a_sample_once(world: World, types: tuple[str, ...], body: 
 def test_one_delivery_is_sent_again_under_the_same_id(any_world: World) -> None:
     hook, sender = any_world.make_hook("pass.created"), told()
     any_world.make_pass()
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     [delivery] = any_world.deliveries(hook["id"])
     status, again = post(any_world, f"{hook['id']}/deliveries/{delivery['id']}/replay")
     assert (status, again["status"], again["id"]) == (202, "pending", delivery["id"])
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert len(sender.sent) == 2
     assert sender.sent[0] == sender.sent[1]
     [delivery] = any_world.deliveries(hook["id"])
@@ -219,7 +219,7 @@ def test_one_delivery_is_sent_again_under_the_same_id(any_world: World) -> None:
 def test_a_delivery_that_was_given_up_begins_the_schedule_anew(world: World) -> None:
     hook = world.make_hook("pass.created")
     world.make_pass()
-    worker = courier(world, told(Outcome(500)))
+    worker = delivery_worker(world, told(Outcome(500)))
     for _ in range(10):
         world.clock.now = worker.deliver_due(hook["id"]) or world.clock.now
     [delivery] = world.deliveries(hook["id"], status="failed")
@@ -234,7 +234,7 @@ def test_a_range_is_sent_again_without_tests_and_without_what_waits(any_world: W
         done(any_world, "update-points", {"pass_id": made["id"], "change": "add", "points": 1})
         any_world.clock.advance(hours=1)
     post(any_world, f"{hook['id']}/test", {})
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     done(any_world, "update-points", {"pass_id": made["id"], "change": "add", "points": 1})
     window = {"since": "2026-11-20T10:30:00Z", "until": "2026-11-20T11:30:00Z"}
     assert post(any_world, f"{hook['id']}/replay", window) == (202, {"deliveries": 2})
@@ -243,11 +243,11 @@ def test_a_range_is_sent_again_without_tests_and_without_what_waits(any_world: W
 
 
 def test_a_range_larger_than_one_transaction_is_sent_again_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.events.upkeep.CHUNK", 2)
+    monkeypatch.setattr("app.events.maintenance.CHUNK", 2)
     hook = world.make_hook("pass.created")
     for _ in range(5):
         world.make_pass()
-    courier(world, told()).deliver_due(hook["id"])
+    delivery_worker(world, told()).deliver_due(hook["id"])
     assert post(world, f"{hook['id']}/replay", {"since": "2026-11-20T09:30:00Z"}) == (202, {"deliveries": 5})
 
 
@@ -255,7 +255,7 @@ def test_deliveries_are_listed_by_status_and_page(world: World) -> None:
     hook = world.make_hook("pass.created")
     for _ in range(3):
         world.make_pass()
-    courier(world, told(Outcome(200), Outcome(500))).deliver_due(hook["id"])
+    delivery_worker(world, told(Outcome(200), Outcome(500))).deliver_due(hook["id"])
     assert len(world.deliveries(hook["id"], status="delivered")) == 1
     path = f"/v1/hooks/{hook['id']}/deliveries"
     first = world.get(path, query_string={"limit": 2}).get_json()
@@ -281,7 +281,7 @@ def test_every_type_has_a_sample_that_looks_like_the_real_thing(world: World) ->
     done(world, "redeem-pass", {"pass_id": coupon["id"]})
     done(world, "revoke-pass", member)
     done(world, "reinstate-pass", member)
-    courier(world, told(Outcome(410))).deliver_due(hook["id"])
+    delivery_worker(world, told(Outcome(410))).deliver_due(hook["id"])
     world.clock.advance(days=2)
     from app.sync.expiry import tell_expired
 

@@ -12,12 +12,12 @@ from sqlalchemy import select, update
 from app.events import delivering
 from app.events.deliveries import LEASE
 from app.events.delivering import FAILING_AT_ONCE, forget_old
+from app.events.maintenance import waiting
 from app.events.schedule import Outcome
-from app.events.upkeep import waiting
 from app.store.tables import deliveries, hooks
 from tests.actions.checks import done
-from tests.events.couriers import Told, courier, told
 from tests.events.test_schedule import PROMISED
+from tests.events.workers import Told, delivery_worker, told
 from tests.world import COUPON, MEMBERSHIP, World
 
 BROKEN = Outcome(500)
@@ -60,7 +60,7 @@ def test_a_hook_gets_the_types_it_asked_for_of_the_program_it_asked_for(any_worl
 def test_what_is_sent_is_what_is_listed(world: World) -> None:
     hook, sender = world.make_hook(), told()
     add_points(world, world.make_pass(first_name="Ädä")["id"])
-    courier(world, sender).deliver_due(hook["id"])
+    delivery_worker(world, sender).deliver_due(hook["id"])
     assert [json.loads(sent.body) for sent in reversed(sender.sent)] == world.events()
     assert [sent.event_id for sent in reversed(sender.sent)] == [event["id"] for event in world.events()]
 
@@ -68,7 +68,7 @@ def test_what_is_sent_is_what_is_listed(world: World) -> None:
 def test_events_of_the_same_moment_are_sent_at_once_in_order_though_their_times_are_ahead(any_world: World) -> None:
     hook, sender = any_world.make_hook(), told()
     add_points(any_world, any_world.make_pass()["id"], times=3)
-    assert courier(any_world, sender).deliver_due(hook["id"]) is None
+    assert delivery_worker(any_world, sender).deliver_due(hook["id"]) is None
     events = [json.loads(sent.body) for sent in sender.sent]
     assert [event["data"]["points"] for event in events] == [0, 1, 2, 3]
     assert [event["timestamp"][-7:] for event in events] == ["00.000Z", "00.001Z", "00.002Z", "00.003Z"]
@@ -86,7 +86,7 @@ def test_a_holder_forgotten_meanwhile_is_not_in_what_is_sent(world: World) -> No
     hook, sender = world.make_hook("pass.created"), told()
     made = world.make_pass(first_name="Ada", email="ada@example.com")
     done(world, "revoke-pass", {"pass_id": made["id"], "permanent": True})
-    courier(world, sender).deliver_due(hook["id"])
+    delivery_worker(world, sender).deliver_due(hook["id"])
     [sent] = sender.sent
     assert "Ada" not in sent.body
     assert "ada@example.com" not in sent.body
@@ -119,7 +119,7 @@ def test_a_dead_receiver_is_tried_ten_times_and_then_given_up(any_world: World) 
     hook, sender = any_world.make_hook("pass.created"), told(BROKEN)
     any_world.make_pass()
     started = any_world.clock()
-    worker = courier(any_world, sender)
+    worker = delivery_worker(any_world, sender)
     for seconds in PROMISED:
         again_at = worker.deliver_due(hook["id"])
         assert again_at == any_world.clock() + timedelta(seconds=seconds)
@@ -136,7 +136,7 @@ def test_a_dead_receiver_is_tried_ten_times_and_then_given_up(any_world: World) 
 def test_a_receiver_that_comes_back_gets_everything(world: World) -> None:
     hook, sender = world.make_hook("points.changed"), told(BROKEN, BROKEN, BROKEN, Outcome(200))
     add_points(world, world.make_pass()["id"], 3)
-    worker = courier(world, sender)
+    worker = delivery_worker(world, sender)
     worker.deliver_due(hook["id"])
     assert states(world, hook["id"]) == ["pending"] * 3
     world.clock.advance(seconds=5)
@@ -154,11 +154,11 @@ def test_no_more_than_two_are_under_way_at_once(any_world: World) -> None:
         depth += 1
         deepest = max(deepest, depth)
         if depth < 5:
-            courier(any_world, inner).deliver_due(hook["id"])
+            delivery_worker(any_world, inner).deliver_due(hook["id"])
         depth -= 1
 
     inner = Told(meanwhile=another_worker)
-    courier(any_world, inner).deliver_due(hook["id"])
+    delivery_worker(any_world, inner).deliver_due(hook["id"])
     assert deepest == 2
     assert len(inner.sent) == len({sent.event_id for sent in inner.sent}) == 6
 
@@ -174,16 +174,16 @@ def test_a_delivery_of_a_dead_worker_comes_back_when_its_lease_is_over(any_world
         raise Killed
 
     with pytest.raises(Killed):
-        courier(any_world, Told(meanwhile=die)).deliver_due(hook["id"])
+        delivery_worker(any_world, Told(meanwhile=die)).deliver_due(hook["id"])
     sender = told()
     any_world.clock.advance(seconds=LEASE.total_seconds() - 1)
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert sender.sent == []
     with any_world.service.store.read() as connection:
         found = dict(waiting(connection, any_world.clock() + timedelta(minutes=1)))
     assert found[hook["id"]] == any_world.clock() + timedelta(seconds=1)
     any_world.clock.advance(seconds=1)
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert len(sender.sent) == 1
     assert states(any_world, hook["id"]) == ["delivered"]
 
@@ -194,11 +194,11 @@ def test_who_is_late_does_not_overwrite_what_another_worker_did(world: World) ->
 
     def another_worker() -> None:
         world.clock.advance(seconds=LEASE.total_seconds())
-        courier(world, told()).deliver_due(hook["id"])
+        delivery_worker(world, told()).deliver_due(hook["id"])
 
     late = told(BROKEN)
     late.meanwhile = another_worker
-    courier(world, late).deliver_due(hook["id"])
+    delivery_worker(world, late).deliver_due(hook["id"])
     [delivery] = world.deliveries(hook["id"])
     assert (delivery["status"], [attempt["status_code"] for attempt in delivery["attempts"]]) == ("delivered", [200])
 
@@ -216,7 +216,7 @@ def test_the_sweep_finds_what_no_job_tells_of(any_world: World) -> None:
 def test_failing_hooks_take_half_of_the_threads_at_most(world: World) -> None:
     hook, healthy = world.make_hook("pass.created"), world.make_hook("points.changed")
     made = world.make_pass()
-    worker = courier(world, sender := told(BROKEN))
+    worker = delivery_worker(world, sender := told(BROKEN))
     worker.deliver_due(hook["id"])
     world.clock.advance(seconds=5)
     add_points(world, made["id"])
@@ -236,7 +236,7 @@ def test_a_job_with_much_to_do_lets_others_have_a_turn(world: World) -> None:
     hook = world.make_hook("points.changed")
     add_points(world, world.make_pass()["id"], 5)
     sender = Told(meanwhile=lambda: world.clock.advance(seconds=3))
-    assert courier(world, sender).deliver_due(hook["id"]) == world.clock()
+    assert delivery_worker(world, sender).deliver_due(hook["id"]) == world.clock()
     assert len(sender.sent) == 2
 
 
@@ -247,7 +247,7 @@ def test_410_ends_the_hook_at_once_and_tells_the_others(any_world: World) -> Non
     hook, other = any_world.make_hook("points.changed"), any_world.make_hook("hook.disabled")
     add_points(any_world, any_world.make_pass()["id"], 3)
     sender = told(GONE)
-    assert courier(any_world, sender).deliver_due(hook["id"]) is None
+    assert delivery_worker(any_world, sender).deliver_due(hook["id"]) is None
     assert len(sender.sent) == 1
     assert status_of(any_world, hook["id"]) == ("disabled", "gone")
     assert states(any_world, hook["id"]) == ["failed", "dropped", "dropped"]
@@ -263,7 +263,7 @@ def fail_for(world: World, hook_id: str, days: float) -> None:
     made = world.make_pass()
     for _ in range(int(days * 24)):
         add_points(world, made["id"])
-        courier(world, told(BROKEN)).deliver_due(hook_id)
+        delivery_worker(world, told(BROKEN)).deliver_due(hook_id)
         world.clock.advance(hours=1)
 
 
@@ -282,7 +282,7 @@ def test_five_days_of_failures_disable_the_hook(world: World) -> None:
 def test_one_success_among_the_failures_saves_the_hook(world: World) -> None:
     hook = world.make_hook("points.changed")
     fail_for(world, hook["id"], 4.9)
-    courier(world, told()).deliver_due(hook["id"])
+    delivery_worker(world, told()).deliver_due(hook["id"])
     assert world.get(f"/v1/hooks/{hook['id']}").get_json()["failing_since"] is None
     fail_for(world, hook["id"], 1)
     assert status_of(world, hook["id"]) == ("active", None)
@@ -292,7 +292,7 @@ def test_hooks_that_hear_of_each_other_s_end_do_not_go_round(world: World) -> No
     made = [world.make_hook() for _ in range(3)]
     world.make_pass()
     for hook in made * 2:
-        courier(world, told(GONE)).deliver_due(hook["id"])
+        delivery_worker(world, told(GONE)).deliver_due(hook["id"])
     assert len(world.events(type="hook.disabled")) == 3
     assert [status_of(world, hook["id"])[0] for hook in made] == ["disabled"] * 3
 
@@ -307,7 +307,7 @@ def test_a_hook_deleted_while_something_is_under_way_stays_deleted(any_world: Wo
     for outcome in (Outcome(200), BROKEN, GONE):
         sender = told(outcome)
         sender.meanwhile = delete
-        courier(any_world, sender).deliver_due(hook["id"])
+        delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert any_world.get(f"/v1/hooks/{hook['id']}").status_code == 404
     with any_world.service.store.read() as connection:
         assert connection.execute(select(deliveries.c.status)).scalars().all() == ["dropped"]
@@ -316,7 +316,7 @@ def test_a_hook_deleted_while_something_is_under_way_stays_deleted(any_world: Wo
 def test_what_ended_30_days_ago_is_forgotten_and_what_waits_is_not(any_world: World) -> None:
     ended, waits = any_world.make_hook("pass.created"), any_world.make_hook("pass.created")
     any_world.make_pass()
-    courier(any_world, told()).deliver_due(ended["id"])
+    delivery_worker(any_world, told()).deliver_due(ended["id"])
     any_world.clock.advance(days=30)
     assert forget_old(any_world.service.store, any_world.clock()) == 0
     any_world.clock.advance(milliseconds=1)
@@ -340,7 +340,7 @@ def test_the_log_names_hook_and_host_and_nothing_that_is_secret(
 ) -> None:
     hook = world.make_hook("pass.created", target_url="https://hooks.example.com/secret-path/4f9x")
     world.make_pass()
-    courier(world, told(Outcome(error="The receiver refused the connection."))).deliver_due(hook["id"])
+    delivery_worker(world, told(Outcome(error="The receiver refused the connection."))).deliver_due(hook["id"])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"attempt"' in line]
     assert [(line["hook_id"], line["host"], line["state"]) for line in lines] == [
         (hook["id"], "hooks.example.com", "pending")
@@ -374,5 +374,5 @@ def test_a_lost_retry_time_is_not_needed_to_replay(world: World) -> None:
     with world.service.store.write() as connection:
         later = int((world.clock() + timedelta(hours=1)).timestamp() * 1000)
         connection.execute(update(deliveries).values(next_attempt_at=later))
-    assert courier(world, sender).deliver_due(hook["id"]) == world.clock() + timedelta(hours=1)
+    assert delivery_worker(world, sender).deliver_due(hook["id"]) == world.clock() + timedelta(hours=1)
     assert sender.sent == []

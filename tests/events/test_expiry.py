@@ -11,7 +11,7 @@ from app.store import expiries
 from app.sync import expiry
 from app.sync.expiry import tell_expired
 from tests.actions.checks import done
-from tests.events.couriers import courier, told
+from tests.events.workers import delivery_worker, told
 from tests.world import COUPON, World
 
 
@@ -34,7 +34,7 @@ def test_a_pass_that_expired_is_told_of_once(any_world: World) -> None:
     [event] = expired(any_world)
     assert (event["data"]["id"], event["data"]["status"], event["operation_id"]) == (made["id"], "expired", None)
     sender = told()
-    courier(any_world, sender).deliver_due(hook["id"])
+    delivery_worker(any_world, sender).deliver_due(hook["id"])
     assert [sent.event_id for sent in sender.sent] == [event["id"]]
 
 
@@ -65,7 +65,7 @@ def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
     for _ in range(7):
         any_world.make_pass(expires_at="2026-11-21")
     any_world.clock.advance(days=2)
-    note, calls = expiries.note_told, 0
+    note, calls = expiries.note_notified, 0
 
     def crash_at_the_fourth(*arguments: Any) -> None:
         nonlocal calls
@@ -75,7 +75,7 @@ def test_after_a_crash_nothing_is_told_twice_and_nothing_is_left_out(
         note(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(expiries, "note_told", crash_at_the_fourth)
+        patched.setattr(expiries, "note_notified", crash_at_the_fourth)
         with pytest.raises(PowerCut):
             tell_expired(any_world.service)
     assert len(expired(any_world)) == 3
@@ -87,7 +87,7 @@ def test_the_search_reads_an_index_of_what_is_not_told(world: World) -> None:
     asked: list[tuple[str, Any]] = []
     event.listen(world.service.store.engine, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
     with world.service.store.read() as connection:
-        expiries.untold(connection, world.clock(), 100)
+        expiries.not_notified(connection, world.clock(), 100)
         [(query, values)] = asked
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values).all())
     assert "ix_passes_expiry_untold" in plan

@@ -22,7 +22,6 @@ import pytest
 from app.events import sending
 from app.events.schedule import Outcome
 from app.events.sending import Sender
-from tests.events.couriers import courier, told
 from tests.events.receivers import (
     Authority,
     Receiver,
@@ -37,6 +36,7 @@ from tests.events.receivers import (
     reset_in_body,
     silent,
 )
+from tests.events.workers import delivery_worker, told
 from tests.processes import free_port
 from tests.world import World, make_world
 
@@ -192,12 +192,12 @@ def test_a_receiver_that(own_world: World, stage: Stage, kind: str, tries_before
     hook = own_world.make_hook("pass.created", target_url=stage.url(kind))
     own_world.make_pass()
     if tries_before:
-        courier(own_world, told(Outcome(500))).deliver_due(hook["id"])
+        delivery_worker(own_world, told(Outcome(500))).deliver_due(hook["id"])
         own_world.clock.advance(seconds=FIRST)
     sender = Sender(frozenset({"127.0.0.1", "nobody.test"}), str(stage.authority.path))
     Path("/proc/self/clear_refs").write_text("5")
     memory, started = memory_kb("VmRSS"), time.monotonic()
-    courier(own_world, sender).deliver_due(hook["id"])
+    delivery_worker(own_world, sender).deliver_due(hook["id"])
     took, grown = time.monotonic() - started, memory_kb("VmHWM") - memory
 
     [delivery] = own_world.deliveries(hook["id"])

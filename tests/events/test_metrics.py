@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.events.schedule import Outcome
-from tests.events.couriers import courier, told
+from tests.events.workers import delivery_worker, told
 from tests.test_metrics import figure
 from tests.world import World
 
@@ -13,7 +13,7 @@ def test_what_waits_and_what_ended_is_counted(any_world: World) -> None:
     for _ in range(3):
         any_world.make_pass()
     any_world.request("PATCH", f"/v1/hooks/{paused['id']}", json={"status": "paused"})
-    courier(any_world, told(Outcome(200), Outcome(500))).deliver_due(hook["id"])
+    delivery_worker(any_world, told(Outcome(200), Outcome(500))).deliver_due(hook["id"])
     any_world.clock.advance(seconds=65)
     text = any_world.client.get("/metrics").text
     assert figure(text, "passrail_deliveries_pending") == 2

@@ -15,15 +15,15 @@ HOUR = 3600
 PROMISED = (5, 300, 1800, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
 
 
-def wait(tries: int, outcome: Outcome, chance: float = 0.5) -> float:
-    again_at = next_attempt(tries, outcome, NOW, chance)
+def wait(tries: int, outcome: Outcome, jitter: float = 0.5) -> float:
+    again_at = next_attempt(tries, outcome, NOW, jitter)
     assert again_at is not None
     return (again_at - NOW).total_seconds()
 
 
 @pytest.mark.parametrize(("tries", "promised"), list(enumerate(PROMISED, start=1)))
 def test_each_wait_is_the_promised_one_give_or_take_a_tenth(tries: int, promised: int) -> None:
-    waits = [wait(tries, BROKEN, chance) for chance in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    waits = [wait(tries, BROKEN, jitter) for jitter in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert waits == sorted(waits)
     assert (waits[0], waits[2], waits[-1]) == pytest.approx((promised * 0.9, promised, promised * 1.1))
 

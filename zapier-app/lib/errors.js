@@ -1,6 +1,6 @@
 'use strict';
 
-// What Zapier shall do about an answer that is not a success. The API says all that is needed: its problem document
+// What Zapier is to do about an answer that is not a success. The API says all that is needed: its problem document
 // (RFC 9457) has a sentence for the person who built the Zap, a stable code, and whether a repeat can help.
 
 const DELAY_SECONDS = 60;

@@ -79,7 +79,7 @@ function customField({ name, title, type, required }, said) {
   };
 }
 
-/** Blank means "leave alone", so what shall become empty is named. Only what the API takes `null` for can be. */
+/** Blank means "leave alone", so what is to become empty is named. Only what the API takes `null` for can be. */
 function clearField(said, custom) {
   const choices = [
     ...Object.entries(said)

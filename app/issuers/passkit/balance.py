@@ -42,7 +42,7 @@ class Others:
             return None
         sums = {sum((event.points for event in self.surely if event.points is not None), Decimal(0))}
         for event in self.perhaps:
-            sums |= {one + event.points for one in sums if event.points is not None}
+            sums |= {total + event.points for total in sums if event.points is not None}
         return sums
 
 

@@ -122,7 +122,7 @@ def read(transport: Transport, now: datetime) -> Catalogue:
             what = f"The {work.kind.words} program {work.project.name} cannot be used: its tiers cannot be read."
             work.tiers = reading.result(work.levels, work.kind, what) or []
         templates = dict.fromkeys(level.template_id for work in works for level in work.tiers if level.template_id)
-        fields = {one: reading.ask(discovery.template_fields, one) for one in templates}
+        fields = {template: reading.ask(discovery.template_fields, template) for template in templates}
         found = [_found(reading, work, fields, transport, now) for work in works if work.tiers]
     notes = reading.notes
     if len(notes) > NOTES:
@@ -162,9 +162,12 @@ def _found(
         what = f"The program {project.name} lacks custom fields: one of its templates cannot be read."
         listed = reading.result(templates[template_id], work.kind, what)
         has_all_fields = has_all_fields and listed is not None
-        for one in listed or ():
-            kind = FieldType.NUMBER if one.is_number else FieldType.TEXT
-            fields.setdefault(one.name, CustomField(one.name, one.label or one.name, kind, required=False))
+        for template_field in listed or ():
+            kind = FieldType.NUMBER if template_field.is_number else FieldType.TEXT
+            fields.setdefault(
+                template_field.name,
+                CustomField(template_field.name, template_field.label or template_field.name, kind, required=False),
+            )
     tiers = [Tier(level.id, level.name or level.id) for level in work.tiers]
     expiry = {level.id: level.expiry for level in work.tiers if level.expiry is not None}
     facts: dict[str, Any] = {"pass_url": transport.credentials.pass_url, "is_draft": project.is_draft}

@@ -254,12 +254,16 @@ def _event(found: Json) -> Event:
 
 def _template_fields(found: Json) -> list[TemplateField]:
     data = object_of(object_of(found, "template"), "data")
-    fields = [one for one in objects_of(data, "dataFields") if required(one, "uniqueName").startswith(META)]
+    fields = [
+        data_field
+        for data_field in objects_of(data, "dataFields")
+        if required(data_field, "uniqueName").startswith(META)
+    ]
     return [
         TemplateField(
-            name=required(one, "uniqueName").removeprefix(META),
-            label=text_of(one, "label"),
-            is_number=name_of(one, "dataType", DATA_TYPES) in DATA_TYPES.values(),
+            name=required(data_field, "uniqueName").removeprefix(META),
+            label=text_of(data_field, "label"),
+            is_number=name_of(data_field, "dataType", DATA_TYPES) in DATA_TYPES.values(),
         )
-        for one in fields
+        for data_field in fields
     ]

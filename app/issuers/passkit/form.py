@@ -47,7 +47,7 @@ class ConnectForm(Base):
         ]
     }
 
-    issuer = Choice("Issuer", "Where the passes shall live.", choices=("passkit",), required=True, example="passkit")
+    issuer = Choice("Issuer", "Where the passes are to live.", choices=("passkit",), required=True, example="passkit")
     region = Choice(
         "Region",
         "PassKit's region of the account: pub1 is the EU, pub2 the USA. It stands in the address of the portal's API "

@@ -82,8 +82,8 @@ class PassKitReader:
             found = routes_of(program).page(self.transport, _id_of(program), offset, limit)
         records = [(record, known(record.id)) for record in found]
         return [
-            new_pass(record, program, self.now) if one is None else updated_from(one, record, program, self.now)
-            for record, one in records
+            new_pass(record, program, self.now) if known is None else updated_from(known, record, program, self.now)
+            for record, known in records
         ]
 
     def subscribe(self, program: Program, url: str) -> str:

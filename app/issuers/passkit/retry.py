@@ -19,7 +19,7 @@ class Outcome(Enum):
 
 
 def next_wait(
-    attempt: int, outcome: Outcome, *, is_read: bool, retry_after: float | None = None, chance: float = 0.0
+    attempt: int, outcome: Outcome, *, is_read: bool, retry_after: float | None = None, jitter: float = 0.0
 ) -> float | None:
     """Return the seconds to wait before the next try, or None when there is to be none.
 
@@ -34,14 +34,14 @@ def next_wait(
         outcome: how it failed.
         is_read: the request only reads.
         retry_after: seconds the server asked for.
-        chance: a random number, 0 <= chance < 1.
+        jitter: a random number, 0 <= jitter < 1.
     """
     if outcome is Outcome.FINAL or attempt >= TRIES:
         return None
     if not is_read and outcome is not Outcome.NOT_SENT:
         return None
     if retry_after is None:
-        return BASE_SECONDS * 2.0 ** (attempt - 1) * (1 + chance)
+        return BASE_SECONDS * 2.0 ** (attempt - 1) * (1 + jitter)
     if retry_after > LONGEST_SECONDS:
         return None
-    return retry_after + BASE_SECONDS * chance
+    return retry_after + BASE_SECONDS * jitter

@@ -1,4 +1,4 @@
-"""Sinks: PassKit's webhooks. What they bring is only a hint, to be read again by ID: how they are signed is not known.
+"""Sinks: PassKit's webhooks. A notification is not believed, the pass is read again: how they are signed is not known.
 
 Whether there are sinks for event tickets is not known either. All functions raise `failures.PassKitFailure`.
 """

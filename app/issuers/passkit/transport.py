@@ -46,14 +46,14 @@ class Pool:
         wire: the connections.
         clock: our time.
         at_once: requests at once for one account, in this process; each process of the service counts for itself.
-        sleep, chance, monotonic: for tests.
+        sleep, jitter, monotonic: for tests.
     """
 
     at_once: int
     clock: Clock
     wire: Wire = field(default_factory=Wire)
     sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -209,7 +209,7 @@ class Transport:
                     clock_was_wrong = True  # by now PassKit's is known
                     continue
             wait = next_wait(
-                tries, failure.outcome, is_read=is_read, retry_after=failure.retry_after, chance=self._pool.chance()
+                tries, failure.outcome, is_read=is_read, retry_after=failure.retry_after, jitter=self._pool.jitter()
             )
             if wait is None or not self.wait(wait):
                 raise failure

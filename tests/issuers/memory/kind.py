@@ -21,7 +21,7 @@ BASE_URL = "https://api.memory.example.com"
 class MemoryForm(Base):
     """What connects an account to the remote issuer in memory."""
 
-    issuer = Choice("Issuer", "Where the passes shall live.", choices=("memory",), required=True, example="memory")
+    issuer = Choice("Issuer", "Where the passes are to live.", choices=("memory",), required=True, example="memory")
     token = Text("Token", "What the issuer knows the account by.", max_length=100, required=True, example="right")
 
 

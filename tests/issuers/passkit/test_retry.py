@@ -24,12 +24,12 @@ def test_the_waits_double_and_end_with_the_fourth_try() -> None:
 
 @pytest.mark.parametrize(("attempt", "least"), [(1, 0.25), (2, 0.5), (3, 1.0)])
 def test_jitter_lengthens_a_wait_up_to_twice_and_never_shortens_it(attempt: int, least: float) -> None:
-    waits = [next_wait(attempt, LOST, is_read=True, chance=chance) for chance in (0.0, 0.5, 0.999)]
+    waits = [next_wait(attempt, LOST, is_read=True, jitter=jitter) for jitter in (0.0, 0.5, 0.999)]
     assert waits == [least, pytest.approx(1.5 * least), pytest.approx(1.999 * least)]
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "chance", "wait"),
+    ("retry_after", "jitter", "wait"),
     [
         (0.0, 0.0, 0.0),
         (3.0, 0.0, 3.0),
@@ -40,9 +40,9 @@ def test_jitter_lengthens_a_wait_up_to_twice_and_never_shortens_it(attempt: int,
     ],
 )
 def test_retry_after_wins_unless_it_is_too_long_to_wait_for(
-    retry_after: float, chance: float, wait: float | None
+    retry_after: float, jitter: float, wait: float | None
 ) -> None:
-    assert next_wait(3, BUSY, is_read=True, retry_after=retry_after, chance=chance) == wait
+    assert next_wait(3, BUSY, is_read=True, retry_after=retry_after, jitter=jitter) == wait
 
 
 def test_retry_after_does_not_add_tries() -> None:

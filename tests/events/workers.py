@@ -1,4 +1,4 @@
-"""A courier for tests: the real one on a world's database and clock, with a real sender or one that says what came."""
+"""A delivery worker for tests: the real one on a world's database and clock; its sender is real or says what came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.events.delivering import Courier
+from app.events.delivering import DeliveryWorker
 from app.events.schedule import Outcome
 from app.events.sending import Sender
 from tests.world import World
@@ -44,6 +44,6 @@ def told(*outcomes: Outcome) -> Told:
     return Told(deque(outcomes or [Outcome(200)]))
 
 
-def courier(world: World, sender: Told | Sender, chance: float = 0.5) -> Courier:
-    """Make a courier on the world. A chance of 0.5 spreads nothing."""
-    return Courier(world.service.store, world.clock, sender, lambda: chance)  # type: ignore[arg-type]
+def delivery_worker(world: World, sender: Told | Sender, jitter: float = 0.5) -> DeliveryWorker:
+    """Make a delivery worker on the world. A jitter of 0.5 spreads nothing."""
+    return DeliveryWorker(world.service.store, world.clock, sender, lambda: jitter)  # type: ignore[arg-type]
