@@ -18,6 +18,12 @@ from tests.world import MEMBERSHIP, World
 DAY_MS = 24 * 60 * 60 * 1000
 
 
+def _catches_sigterm(process_id: int) -> bool:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path / "data"))
     migrate(settings)
@@ -39,6 +45,8 @@ def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running("worker", environment, log) as process:
         wait_until(lambda: '"purged"' in log.read_text() or process.poll() is not None, "the purge")
+        # The first job may be done before the consumer listens to signals.
+        wait_until(lambda: _catches_sigterm(process.pid) or process.poll() is not None, "a worker that can be stopped")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     written = [json.loads(line) for line in log.read_text().splitlines()]
