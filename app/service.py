@@ -9,6 +9,7 @@ from typing import Generic, TypeVar, cast
 from flask import current_app
 
 from app.accounts.keys import KeyRing
+from app.accounts.secret import InstallationSecret
 from app.accounts.vault import InvalidKeys, Vault
 from app.issuers import make_remote_kinds
 from app.issuers.remote import RemoteKind, Target
@@ -40,6 +41,7 @@ class Service:
     """The parts that live as long as the process.
 
     Attributes:
+        secret: makes keyed hashes that only this installation can make.
         public_url: address of the service in links, without a slash at its end.
         vault: None where no VAULT_KEYS are set.
         remote_kinds: the kinds of remote issuer, by name.
@@ -51,6 +53,7 @@ class Service:
     store: Store
     clock: Clock
     keys: KeyRing
+    secret: InstallationSecret
     public_url: str
     vault: Vault | None = None
     remote_kinds: Mapping[str, RemoteKind] = field(default_factory=dict)
@@ -75,7 +78,8 @@ def make_service(
     vault = make_vault(settings)
     store = Store(settings, post)
     kinds = make_remote_kinds(settings, clock)
-    return Service(settings, store, clock, KeyRing(store, clock), settings.public_url, vault, kinds)
+    secret = InstallationSecret(store, vault)
+    return Service(settings, store, clock, KeyRing(store, clock), secret, settings.public_url, vault, kinds)
 
 
 def make_vault(settings: Settings) -> Vault | None:

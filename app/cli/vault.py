@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.accounts import connections, vault
+from app.accounts import connections, secret, vault
 from app.cli.common import open_service
 from app.model import system_clock
 
@@ -29,4 +29,5 @@ def rotate_vault() -> None:
         raise click.ClickException("VAULT_KEYS is not set. Make a key with 'passrail vault new-key'.")
     with service.store.write() as connection:
         changed = connections.reseal_all(connection, service.vault)
+        changed += secret.reseal(connection, service.vault)
     click.echo(f"Encrypted {changed} with the key {service.vault.key_ids[0]}.")

@@ -27,6 +27,14 @@ accounts = Table(
     Column("default_country", String(2)),
 )
 
+# What this installation alone knows (`accounts/secret.py`): one row.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
