@@ -1,4 +1,4 @@
-"""`passrail`: accounts, keys, issuers, operations, parked work, migrations, the demo, the description of the API."""
+"""`passrail`: accounts, keys, issuers, operations, parked work, backups, migrations, the demo, OpenAPI."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app import create_app, demo
 from app.accounts.vault import VaultError
 from app.api.openapi import to_text
 from app.cli.accounts import account, key
+from app.cli.backup import backup, restore
 from app.cli.common import open_service
 from app.cli.issuers import issuer
 from app.cli.operations import operation_group
@@ -22,6 +23,7 @@ from app.cli.vault import vault_group
 from app.errors import PassrailError
 from app.settings import InvalidSetting, load_settings
 from app.store import migrate as migrations
+from app.store.backup import BackupFailed
 
 
 class FriendlyGroup(click.Group):
@@ -30,7 +32,7 @@ class FriendlyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (PassrailError, InvalidSetting) as error:
+        except (PassrailError, InvalidSetting, BackupFailed) as error:
             raise click.ClickException(error.detail if isinstance(error, PassrailError) else str(error)) from error
         except VaultError as error:
             raise click.ClickException(f"{error} Put the key it needs into VAULT_KEYS.") from error
@@ -50,8 +52,8 @@ def main() -> None:
     """Run and look after a Passrail service. Settings come from the environment (docs/settings.md)."""
 
 
-for group in (account, key, issuer, operation_group, parked_group, vault_group, fake_passkit):
-    main.add_command(group)
+for command in (account, key, issuer, operation_group, parked_group, vault_group, fake_passkit, backup, restore):
+    main.add_command(command)
 
 
 @main.command()
