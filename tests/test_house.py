@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "health": {"service", "store"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
+    "doctor": {"accounts", "events", "service", "store", "sweeps"},
     "sync": {"accounts", "events", "issuers", "service", "store", "sweeps"},
     "operations": {"accounts", "events", "issuers", "observe", "service", "store", "sweeps", "sync"},
     "actions": {"operations"},
@@ -56,7 +57,20 @@ ALLOWED: dict[str, set[str]] = {
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
-    "cli": {"accounts", "api", "app", "demo", "events", "issuers", "operations", "service", "store", "sweeps", "sync"},
+    "cli": {
+        "accounts",
+        "api",
+        "app",
+        "demo",
+        "doctor",
+        "events",
+        "issuers",
+        "operations",
+        "service",
+        "store",
+        "sweeps",
+        "sync",
+    },
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.

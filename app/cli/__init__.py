@@ -15,6 +15,7 @@ from app.api.openapi import to_text
 from app.cli.accounts import account, key
 from app.cli.backup import backup, restore
 from app.cli.common import open_service
+from app.cli.doctor import doctor
 from app.cli.issuers import issuer
 from app.cli.operations import operation_group
 from app.cli.parked import parked_group
@@ -52,7 +53,18 @@ def main() -> None:
     """Run and look after a Passrail service. Settings come from the environment (docs/settings.md)."""
 
 
-for command in (account, key, issuer, operation_group, parked_group, vault_group, fake_passkit, backup, restore):
+for command in (
+    account,
+    key,
+    issuer,
+    operation_group,
+    parked_group,
+    vault_group,
+    fake_passkit,
+    backup,
+    restore,
+    doctor,
+):
     main.add_command(command)
 
 
