@@ -136,7 +136,7 @@ def make_world(folder: Path, database_url: str = "", **settings: Any) -> World:
 
 
 def _make_tables(settings: Settings) -> None:
-    """Have a database with tables; for SQLite a copy of one that was migrated before, which takes a tenth of the time."""
+    """Have a database with tables; SQLite: a copy of one that was migrated before, in a tenth of the time."""
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
         migrate(settings)

@@ -87,7 +87,6 @@ def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """`PASSRAIL_KILLS=100` kills it a hundred times instead of ten."""
     url = ""
     if backend == "postgresql":
         new_database: NewDatabase = request.getfixturevalue("postgres_url")
