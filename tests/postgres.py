@@ -6,7 +6,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,12 +20,13 @@ import pytest
 
 from app.settings import Settings
 from app.store.migrate import migrate
+from tests.processes import free_port
 from tests.strict import unavailable
 
 NewDatabase = Callable[[], str]
 
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "jit=off")
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def running_server(binaries: Path) -> Iterator[int]:
         data = folder / "data"
         make = [binaries / "initdb", "-D", data, "-U", "passrail", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
         _run([*as_user, *map(str, make)], folder)
-        port = _free_port()
+        port = free_port()
         options = [text for setting in SETTINGS for text in ("-c", setting)]
         serve = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, *options]
         with (folder / "log").open("wb") as log:
@@ -109,12 +109,6 @@ def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed as {getpass.getuser()}:\n{done.stdout}\n{done.stderr}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -81,4 +81,4 @@ def _values(params: Mapping[str, object], names: Sequence[str]) -> set[tuple[str
 
 def _identity(value: object) -> str:
     """Return something to tell values by; not all of them can be compared themselves."""
-    return str(value) if isinstance(value, str | int | float | Enum) else str(id(value))
+    return repr(value) if isinstance(value, str | bytes | int | float | Enum) else str(id(value))

@@ -12,6 +12,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.browser import DESKTOP, Browser, serve
 from tests.world import World
 
+pytestmark = pytest.mark.slow
+
 # Swagger UI works for seconds on a description of this size, and for a minute where others want the processor too.
 WAIT_SECONDS = 180
 # One script finds and uses an element: React may put another in its place between two calls.

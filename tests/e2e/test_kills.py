@@ -18,6 +18,8 @@ from tests.e2e.scenes import ALL, SCENES, Scene
 from tests.e2e.stage import Stage
 from tests.tables import Tally
 
+pytestmark = pytest.mark.slow
+
 # Kills differ by the point of the runner, not by the action: two actions are killed at every point, one that makes a
 # pass and one that changes it. The others are killed once more each, at a point that chance chooses.
 EVERYWHERE = ("create-pass", "update-points")
@@ -38,6 +40,7 @@ def kill(tally: Tally, stage: Stage, suite: str, scene: Scene, point: str, kills
     assert counted.is_clean, counted
 
 
+@pytest.mark.matrix
 @two_actions
 @every_local_point
 def test_a_killed_action_that_is_repeated_is_done_once(tally: Tally, killable: Stage, action: str, point: str) -> None:
@@ -49,6 +52,7 @@ def test_every_other_action_too_at_one_point(tally: Tally, killable: Stage, scen
     kill(tally, killable, "built-in issuer, SQLite", scene, random.choice(list(LOCAL_POINTS)), KILLS)
 
 
+@pytest.mark.matrix
 @two_actions
 @every_steps_point
 def test_a_killed_action_at_a_remote_issuer_is_done_once(
@@ -64,6 +68,7 @@ def test_every_other_action_at_a_remote_issuer_too_at_one_point(tally: Tally, ki
     kill(tally, killable, "remote issuer, SQLite", scene, point, max(1, KILLS // 2), remote=True)
 
 
+@pytest.mark.matrix
 @two_actions
 @every_local_point
 def test_without_a_key_a_killed_action_is_there_as_a_whole_or_not_at_all(

@@ -20,6 +20,8 @@ from tests.processes import wait_until
 from tests.tables import Tally
 from tests.world import MEMBERSHIP
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 6
 MOST_BETWEEN_KILLS = 30
 

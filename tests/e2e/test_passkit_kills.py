@@ -27,6 +27,8 @@ from tests.fakes.passkit import FakePassKit, seed
 from tests.passkit.conftest import VAULT_KEYS, target_of
 from tests.tables import Tally
 
+pytestmark = pytest.mark.slow
+
 # Points as those of `kills.py`. What is decided after a look at the record takes a transaction more before the row.
 POINTS = {
     "before the row": ("write-1:before", False),
@@ -118,6 +120,7 @@ def kill(tally: Tally, joined: Joined, database: str, action: str, point: str) -
     assert counted.is_clean, (counted, double)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("action", EVERYWHERE)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_action_at_passkit_is_done_once(tally: Tally, joined: Joined, action: str, point: str) -> None:

@@ -25,6 +25,8 @@ from tests.e2e.stage import Answer, Call, Stage, killable_server
 from tests.processes import ROOT
 from tests.tables import Tally
 
+pytestmark = pytest.mark.slow
+
 SCENE = SCENES["create-pass"]
 STATUSES = ("succeeded", "failed", "running", "unknown")
 OPEN = ("running", "unknown")

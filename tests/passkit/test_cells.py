@@ -21,7 +21,7 @@ from tests.passkit.conftest import VAULT_KEYS, Joined, join, passkit_of, upstrea
 from tests.tables import Tally
 from tests.world import make_world
 
-pytestmark = pytest.mark.only_sqlite
+pytestmark = [pytest.mark.only_sqlite, pytest.mark.slow]
 
 # The effect was there or not, and how often in a row the answer was spoiled.
 WAYS = {
