@@ -180,7 +180,7 @@ def test_an_environment_outlives_an_update_that_fails(project: Project) -> None:
 
 
 def check_port(host: str, port: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / "check_port.py", host, port]
+    command = [sys.executable, str(ROOT / "scripts" / "check_port.py"), host, port]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
