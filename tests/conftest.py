@@ -9,7 +9,13 @@ import pytest
 
 from tests.world import World, make_world
 
-pytest_plugins = ["tests.strict", "tests.postgres", "tests.browser"]
+pytest_plugins = ["tests.strict", "tests.thorough", "tests.tables", "tests.postgres", "tests.browser"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long: where processes share the tests, none has such a one left at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

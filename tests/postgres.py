@@ -6,43 +6,67 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from app.settings import Settings
+from app.store.migrate import migrate
+from tests.processes import free_port
 from tests.strict import unavailable
 
 NewDatabase = Callable[[], str]
 
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "jit=off")
-START_SECONDS = 60
+START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server that makes databases."""
+
+    port: int
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database with what the template holds and return its SQLAlchemy address."""
+        name = f"passrail_{next(self._numbers)}"
+        address = f"host=127.0.0.1 port={self.port} user=passrail dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        return f"postgresql+psycopg://passrail@127.0.0.1:{self.port}/{name}"
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[NewDatabase]:
-    """Give a function that makes a fresh, empty database and returns its SQLAlchemy address."""
+def _postgres() -> Iterator[Server]:
     binaries = find_binaries()
     if binaries is None:
         unavailable("postgresql", "apt-get install postgresql")
-    numbers = count(1)
     with running_server(binaries) as port:
+        yield Server(port)
 
-        def new_database() -> str:
-            name = f"passrail_{next(numbers)}"
-            address = f"host=127.0.0.1 port={port} user=passrail dbname=postgres"
-            with psycopg.connect(address, autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{name}"'.encode())
-            return f"postgresql+psycopg://passrail@127.0.0.1:{port}/{name}"
 
-        yield new_database
+@pytest.fixture(scope="session")
+def empty_postgres_url(_postgres: Server) -> NewDatabase:
+    """Give a function that makes a database without tables and returns its SQLAlchemy address."""
+    return _postgres.new_database
+
+
+@pytest.fixture(scope="session")
+def postgres_url(_postgres: Server) -> NewDatabase:
+    """Give a function that makes a database with the tables of this version and returns its SQLAlchemy address."""
+    address = _postgres.new_database()
+    migrate(Settings(database_url=address))
+    template = address.rpartition("/")[2]
+    return lambda: _postgres.new_database(template)
 
 
 def find_binaries() -> Path | None:
@@ -66,7 +90,7 @@ def running_server(binaries: Path) -> Iterator[int]:
         data = folder / "data"
         make = [binaries / "initdb", "-D", data, "-U", "passrail", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
         _run([*as_user, *map(str, make)], folder)
-        port = _free_port()
+        port = free_port()
         options = [text for setting in SETTINGS for text in ("-c", setting)]
         serve = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, *options]
         with (folder / "log").open("wb") as log:
@@ -75,12 +99,8 @@ def running_server(binaries: Path) -> Iterator[int]:
             _wait_for(server, port, folder / "log")
             yield port
         finally:
-            server.send_signal(signal.SIGINT)  # "fast": clients are cut off
-            try:
-                server.wait(5)
-            except subprocess.TimeoutExpired:
-                server.send_signal(signal.SIGQUIT)
-                server.wait(20)
+            server.send_signal(signal.SIGQUIT)  # at once, nothing tidied up: the folder goes anyway
+            server.wait(20)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -89,12 +109,6 @@ def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command} failed as {getpass.getuser()}:\n{done.stdout}\n{done.stderr}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

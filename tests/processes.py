@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-WAIT_SECONDS = 30.0
+# A wait ends with what is waited for. It is long because other programs may want the processor too.
+WAIT_SECONDS = 180.0
+# Below those that the system gives to whoever asks for any, and that it would have given away until a server starts.
+FIRST_PORT, LAST_PORT = 10_000, 31_760
+# Test processes of one run take every 64th port, each from another one on: no two take the same.
+STEP = 64
+_begin = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(FIRST_PORT, LAST_PORT, STEP)
+_ports = count(_begin + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), STEP)
 
 
 def free_port() -> int:
-    """Return a port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on at this moment, and that no other test will take."""
+    while True:
+        port = FIRST_PORT + (next(_ports) - FIRST_PORT) % (LAST_PORT - FIRST_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something another process does; fail after half a minute."""
+    """Wait for something another process does; fail after minutes."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for: {what}"

@@ -267,8 +267,8 @@ def test_every_command_has_a_help_text(unmigrated: Run) -> None:
         assert re.search(r"Usage: .*\n\n  [A-Z`]\S* .*\.", told), told
 
 
-def test_the_commands_work_on_postgresql_too(data_dir: Path, postgres_url: NewDatabase) -> None:
-    run = runner({"DATA_DIR": str(data_dir), "DATABASE_URL": postgres_url()})
+def test_the_commands_work_on_postgresql_too(data_dir: Path, empty_postgres_url: NewDatabase) -> None:
+    run = runner({"DATA_DIR": str(data_dir), "DATABASE_URL": empty_postgres_url()})
     refused(run("account", "list"), "passrail migrate")
     succeeded(run("migrate"))
     assert succeeded(run("demo")) == succeeded(run("demo"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -120,7 +123,7 @@ def make_world(folder: Path, database_url: str = "", **settings: Any) -> World:
         **settings,
     }
     chosen = Settings(data_dir=str(folder), database_url=database_url, base_url="https://pass.example.com", **values)
-    migrate(chosen)
+    _make_tables(chosen)
     clock = FakeClock()
     app = create_app(chosen, clock)
     service: Service = app.extensions["passrail"]
@@ -130,3 +133,22 @@ def make_world(folder: Path, database_url: str = "", **settings: Any) -> World:
             programs.add(connection, program)
         _, key = keys.create_key(connection, account, Mode.TEST, keys.SCOPES, clock())
     return World(app, clock, account, key)
+
+
+def _make_tables(settings: Settings) -> None:
+    """Have a database with tables; SQLite: a copy of one that was migrated before, in a tenth of the time."""
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
+        migrate(settings)
+        return
+    file = Path(url.database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(_migrated_file())
+
+
+@cache
+def _migrated_file() -> bytes:
+    with TemporaryDirectory() as folder:
+        settings = Settings(data_dir=folder)
+        migrate(settings)
+        return Path(make_url(settings.database).database or "").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from flask import Flask
@@ -23,6 +24,7 @@ from app.api import (
     programs,
 )
 from app.api.authentication import RateLimiter
+from app.api.blueprint import Blueprint
 from app.service import Service
 
 MAX_BODY_BYTES = 64 * 1024
@@ -42,9 +44,13 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     authentication.init_app(app, limiter)
     issuer_webhooks.init_app(app)
-    api = openapi.make_api(app)
-    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, account):
-        for blueprint in module.blueprints():
-            api.register_blueprint(blueprint)
-    app.extensions["passrail_api"] = api
-    openapi.serve(app, api)
+    openapi.init_app(app, blueprints())
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
+
+
+@cache
+def blueprints() -> tuple[Blueprint, ...]:
+    """Return the routes and what they document. They hold nothing of an application, so that they are made once."""
+    modules = (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, account)
+    return tuple(blueprint for module in modules for blueprint in module.blueprints())

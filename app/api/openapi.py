@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import flask_smorest
@@ -14,6 +16,7 @@ from werkzeug.routing import BaseConverter
 
 from app import errors
 from app.api import problems
+from app.api.blueprint import Blueprint
 from app.model import ID_PATTERN
 from app.schema import Documented, field_schema
 
@@ -82,8 +85,34 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         """Nothing: lists carry `next_cursor` in the body."""
 
 
-def make_api(app: Flask) -> Api:
-    """Make the Api that blueprints are registered with."""
+def init_app(app: Flask, blueprints: Sequence[Blueprint]) -> None:
+    """Serve the description, and give routes the converter of IDs. To be called before the routes are there.
+
+    The description does not change while the process lives. It is written once, when somebody first asks for it: most
+    processes are never asked, and it takes longer than everything else at a start.
+    """
+    app.url_map.converters["id"] = IdConverter
+
+    @cache
+    def text() -> str:
+        return describe(app, blueprints)
+
+    @app.get("/openapi.json")
+    def openapi_json() -> Response:
+        return Response(text(), content_type="application/json")
+
+
+def describe(app: Flask, blueprints: Sequence[Blueprint]) -> str:
+    """Return the description as it is served and as it is committed in `openapi/openapi.json`."""
+    api = _make_api(app)
+    for blueprint in blueprints:
+        blueprint.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
+    described = {"openapi": None, **api.spec.to_dict()}  # `openapi` is read first by people and tools alike
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _make_api(app: Flask) -> Api:
+    """Make the Api that the blueprints describe themselves to."""
     app.config.update(
         API_TITLE="Passrail",
         API_VERSION="1",
@@ -94,7 +123,6 @@ def make_api(app: Flask) -> Api:
             "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         },
     )
-    app.url_map.converters["id"] = IdConverter
     plugin = Plugin(schema_name_resolver=_schema_name)
     api = Api(app, spec_kwargs={"marshmallow_plugin": plugin})
     assert plugin.converter is not None
@@ -124,21 +152,6 @@ IDEMPOTENCY_KEY = {
     "`unique_event_id` means the same.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-
-
-def serve(app: Flask, api: Api) -> None:
-    """Serve the description. It does not change while the process lives, so it is written once."""
-    text = to_text(api)
-
-    @app.get("/openapi.json")
-    def openapi_json() -> Response:
-        return Response(text, content_type="application/json")
-
-
-def to_text(api: Api) -> str:
-    """Return the description as it is served and as it is committed in `openapi/openapi.json`."""
-    described = {"openapi": None, **api.spec.to_dict()}  # `openapi` is read first by people and tools alike
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
 def _schema_name(schema: Any) -> str:

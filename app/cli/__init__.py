@@ -11,7 +11,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import create_app, demo
 from app.accounts.vault import VaultError
-from app.api.openapi import to_text
+from app.api import blueprints
+from app.api.openapi import describe
 from app.cli.accounts import account, key
 from app.cli.backup import backup, restore
 from app.cli.common import open_service
@@ -77,7 +78,7 @@ def migrate() -> None:
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI description."""
-    sys.stdout.write(to_text(create_app().extensions["passrail_api"]))
+    sys.stdout.write(describe(create_app(), blueprints()))
 
 
 @main.command("demo")

@@ -19,7 +19,10 @@ from bench.figures import BenchFailed, Run
 from bench.load import PASS, UNIQUE, Load, put_load
 from bench.servers import BARE, SERVICE, Server, serving
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,10 @@ from bench.databases import Database, databases
 from bench.figures import BenchFailed
 from bench.upstream import Members, Upstream
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc"),
+    pytest.mark.slow,
+]
 NO_UPSTREAM = Upstream("http://127.0.0.1:9")
 
 

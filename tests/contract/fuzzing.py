@@ -176,8 +176,8 @@ def fuzz(stage: Stage, url: str, *, examples: int, seed: int, more: Sequence[str
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+        return requests.get(f"{url}/readyz", timeout=120).status_code == 200
+    except requests.RequestException:
         return False
 
 

@@ -18,9 +18,10 @@ from tests.contract import document
 from tests.contract.fuzzing import Outcome, Stage, fuzz, serving, set_stage
 from tests.contract.planted import BUGS
 from tests.contract.problems import complaints
+from tests.thorough import amount
 
-# CI and nightly runs ask for more, and for other seeds; the same seed makes the same requests.
-EXAMPLES = int(os.environ.get("PASSRAIL_FUZZ_EXAMPLES", "100"))
+# Nightly runs ask for more, and for other seeds; the same seed makes the same requests.
+EXAMPLES = int(os.environ.get("PASSRAIL_FUZZ_EXAMPLES", amount(20, thorough=100)))
 SEED = int(os.environ.get("PASSRAIL_FUZZ_SEED", "20261120"))
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # The only request there is: nothing can be chosen in it.

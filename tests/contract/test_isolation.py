@@ -450,6 +450,7 @@ def _all_inputs(operation: Operation) -> Iterator[tuple[str, Any]]:
         yield from DOCUMENT.fields(operation.body["schema"])
 
 
+@pytest.mark.matrix("title", "case")
 @IN_BOTH
 @pytest.mark.parametrize(("tried", "case"), _parameters(lambda case: True))
 def test_a_foreign_name_leads_nowhere(stage: Stage, title: str, tried: Operation, case: Case) -> None:
@@ -499,6 +500,7 @@ def _pages(world: World, path: str, key: str) -> Iterator[str]:
         query["cursor"] = cursor
 
 
+@pytest.mark.matrix("title", "case")
 @IN_BOTH
 @pytest.mark.parametrize(("tried", "case"), _parameters(lambda case: case.theirs))
 def test_the_same_request_reaches_its_own_world(stage: Stage, title: str, tried: Operation, case: Case) -> None:
@@ -513,6 +515,7 @@ def test_the_same_request_reaches_its_own_world(stage: Stage, title: str, tried:
     assert body.get("data") != [], answer.text
 
 
+@pytest.mark.matrix("title", "case")
 @IN_BOTH
 @pytest.mark.parametrize(("tried", "case"), _parameters(lambda case: case.expected == GONE))
 def test_a_foreign_name_is_answered_like_one_of_nobody(stage: Stage, title: str, tried: Operation, case: Case) -> None:
@@ -632,6 +635,7 @@ BAD: dict[str, Callable[[str], str | None]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", BAD)
 def test_without_a_valid_key_nothing_is_answered(shared_world: World, operation: Operation, kind: str) -> None:
     call = call_of(shared_world, operation)

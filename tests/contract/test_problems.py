@@ -122,6 +122,7 @@ def test_an_address_that_is_not_there(shared_world: World, path: str, method: st
     check(shared_world.request(method, path), 404, "not-found")
 
 
+@pytest.mark.matrix
 @PATHS
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_that_is_not_described_is_refused_with_those_that_are(
@@ -195,6 +196,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.matrix
 @WITH_BODY
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_what_is_no_json(shared_world: World, changing: Operation, kind: str) -> None:
@@ -203,6 +205,7 @@ def test_what_is_no_json(shared_world: World, changing: Operation, kind: str) ->
     assert "JSON" in problem["detail"]
 
 
+@pytest.mark.matrix
 @WITH_BODY
 @pytest.mark.parametrize("body", [b"[]", b"[{}]", b'"text"', b"5", b"1e5", b"null", b"true"])
 def test_json_that_is_no_object(shared_world: World, changing: Operation, body: bytes) -> None:
@@ -234,6 +237,7 @@ def test_a_body_above_the_limit_whether_its_length_is_told_or_not(shared_world: 
         assert at_the_limit.get_json()["code"] in ("validation-failed", "not-found", "not-applicable")
 
 
+@pytest.mark.matrix
 @WITH_BODY
 @pytest.mark.parametrize(
     "content_type",
@@ -386,7 +390,7 @@ class Wire:
     def send(self, head: str, body: bytes = b"") -> tuple[int, str, bytes]:
         """Send a request as it stands, and return status, media type and body of the answer."""
         host, _, port = self.url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=120) as connection:
             connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body)
             answer = http.client.HTTPResponse(connection)
             answer.begin()

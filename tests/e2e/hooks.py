@@ -33,7 +33,7 @@ class HookStage:
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the web server and return the answer's JSON."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        answered = requests.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=30)
+        answered = requests.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=120)
         assert answered.ok, answered.text
         return answered.json()
 
@@ -124,6 +124,6 @@ def hook_stage(folder: Path, database_url: str = "", **settings: str) -> Iterato
 
 def _is_ready(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
-    except requests.ConnectionError:
+        return requests.get(f"{url}/readyz", timeout=120).ok
+    except requests.RequestException:
         return False

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from tests.e2e.killable import AT_SOME_MOMENT
 from tests.e2e.scenes import Scene
 from tests.e2e.stage import Answer, Call, Cut, Seen, Stage
 from tests.processes import wait_until
+from tests.tables import Tally
+from tests.thorough import amount
 
-KILLS = int(os.environ.get("PASSRAIL_KILLS", "10"))
+KILLS = amount(2, thorough=10)
 LONGEST_MOMENT_SECONDS = 0.012
 SOME_MOMENT = "some moment"
 
@@ -57,36 +58,17 @@ class Count:
         return not (self.doubles or self.lost or self.torn or self.misplaced)
 
 
-@dataclass
-class Tally:
-    """All counts of a run, for the table at its end: suite -> action -> point -> count."""
-
-    suites: dict[str, dict[str, dict[str, Count]]] = field(default_factory=dict)
-
-    def put(self, suite: str, action: str, point: str, counted: Count) -> None:
-        """Keep a count for the table."""
-        self.suites.setdefault(suite, {}).setdefault(action, {})[point] = counted
-
-    def table(self) -> list[str]:
-        """Write the table: for each action and point `kills/double effects/lost/torn`."""
-        lines = []
-        for suite, actions in self.suites.items():
-            points = list(dict.fromkeys(point for row in actions.values() for point in row))
-            lines.append(f"{suite}: kills/double effects/lost/torn")
-            lines.append(" " * 14 + "".join(f"  {point:>10}" for point in points))
-            for action, row in actions.items():
-                cells = "".join(f"  {_cell(row.get(point)):>{max(10, len(point))}}" for point in points)
-                lines.append(f"{action:<14}{cells}")
-        every = [one for actions in self.suites.values() for row in actions.values() for one in row.values()]
-        if every:
-            lines.append(
-                f"{sum(one.kills for one in every)} kills, {sum(one.doubles for one in every)} double effects, "
-                f"{sum(one.lost for one in every)} lost, {sum(one.torn for one in every)} torn"
-            )
-        return lines
+def show(tally: Tally, suite: str, action: str, point: str, counted: Count) -> None:
+    """Show a count in the table at the end of the run."""
+    tally(
+        f"kills, {suite}",
+        action,
+        point,
+        kills=counted.kills,
+        **{"double effects": counted.doubles, "lost": counted.lost, "torn": counted.torn},
+    )
 
 
-TALLY = Tally()
 _numbers = count(1)
 
 
@@ -156,7 +138,3 @@ def _kill(stage: Stage, call: Call, seam: str, counted: Count) -> Answer | None:
 def _is_double(stage: Stage, scene: Scene, name: str, seen: Seen, remote: bool) -> bool:
     """Tell whether the effect is there more than once; in our tables, or in the place outside of them."""
     return seen.effects > 1 or (remote and stage.remote_effects(scene, name) > 1)
-
-
-def _cell(counted: Count | None) -> str:
-    return f"{counted.kills}/{counted.doubles}/{counted.lost}/{counted.torn}" if counted else "-"

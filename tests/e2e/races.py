@@ -1,4 +1,4 @@
-"""A hundred requests at the same moment, and what may come of them."""
+"""Many requests at the same moment, and what may come of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tests.e2e.scenes import Scene
 from tests.e2e.stage import Answer, Call, Stage
+from tests.thorough import amount
 
-CROWD = 100
+CROWD = amount(30, thorough=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Outcome:
 
 
 def race(stage: Stage, scene: Scene, name: str, call: Call) -> Outcome:
-    """Send the same request a hundred times at once."""
+    """Send the same request many times at once."""
     return sort_out(stage, scene, name, stage.send_at_once([call] * CROWD))
 
 

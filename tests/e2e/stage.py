@@ -26,7 +26,7 @@ from tests.processes import ROOT, free_port, running, wait_until
 from tests.world import World, make_world
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 LEASE_SECONDS = 60
 WORKERS_TO_KILL = 4
 

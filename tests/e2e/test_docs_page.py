@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser import DESKTOP, Browser, serve
 from tests.world import World
 
-WAIT_SECONDS = 20
+pytestmark = pytest.mark.slow
+
+# Swagger UI works for seconds on a description of this size, and for a minute where others want the processor too.
+WAIT_SECONDS = 180
+# One script finds and uses an element: React may put another in its place between two calls.
+FIND = "const found = [...document.querySelectorAll(arguments[0])].find((one) => one.checkVisibility());"
 
 
 class DocsPage:
     """The page, and the few things a person does on it."""
 
     def __init__(self, browser: Browser) -> None:
-        self._browser = browser
         self._driver = browser.driver
 
-    def wait_for(self, selector: str) -> WebElement:
-        def shown(_driver: object) -> WebElement | None:
-            return next(
-                (one for one in self._driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()), None
-            )
-
-        found: Callable[[object], WebElement | None] = shown
-        element = WebDriverWait(self._driver, WAIT_SECONDS).until(found)
-        assert element is not None
-        return element
+    def wait_for(self, selector: str, use: str = "return true") -> Any:
+        """Wait until an element is shown; return what a script makes of it, which calls it `found`."""
+        script = f"{FIND} if (found) {{ {use} }}"
+        return WebDriverWait(self._driver, WAIT_SECONDS).until(lambda driver: driver.execute_script(script, selector))
 
     def click(self, selector: str) -> None:
         """Click by script: the element may be below the fold or under a sticky header."""
-        self._driver.execute_script("arguments[0].click()", self.wait_for(selector))
+        self.wait_for(selector, "found.click(); return true")
 
     def authorize(self, key: str) -> None:
         self.click(".btn.authorize")
-        self.wait_for(".auth-container input").send_keys(key)
+        self.wait_for(".auth-container input")
+        self._driver.find_element(By.CSS_SELECTOR, ".auth-container input").send_keys(key)
         self.click(".auth-btn-wrapper .btn.authorize")
         self.click(".auth-btn-wrapper .btn-done")
 
@@ -48,7 +47,10 @@ class DocsPage:
         operation = f"#operations-{tag}-{operation_id}"
         self.click(f"{operation} .opblock-summary-control")
         self.click(f"{operation} .execute")
-        return self.wait_for(f"{operation} .live-responses-table tbody .response-col_status").text.split()[0]
+        shown: str = self.wait_for(
+            f"{operation} .live-responses-table tbody .response-col_status", "return found.innerText"
+        )
+        return shown.split()[0]
 
 
 @pytest.fixture

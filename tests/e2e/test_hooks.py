@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from tests.processes import free_port, wait_until
 from tests.strict import unavailable
 
 PASSES_A_KILL = 30
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
+SWEEP_SECONDS = 60  # so long it takes what is only found by looking through everything
 pytestmark = pytest.mark.slow
 
 
@@ -47,21 +49,19 @@ def test_an_event_is_heard_at_once_and_a_retry_is_punctual(tmp_path: Path) -> No
         began = time.monotonic()
         stage.make_passes(1)
         wait_until(lambda: len(stage.heard()) == 1, "the first event")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < SWEEP_SECONDS / 2
         stage.receiver.behave = answer(500)
         stage.make_passes(1)
         wait_until(lambda: len(stage.heard()) == 2, "the failed attempt")
-        began = time.monotonic()
         stage.receiver.behave = answer(200)
         wait_until(lambda: len(stage.heard()) == 3, "the retry")
-        assert 4 < time.monotonic() - began < 9
+        path = f"/v1/hooks/{hook_id}/deliveries"
         wait_until(
-            lambda: (
-                {one["status"] for one in stage.request("GET", f"/v1/hooks/{hook_id}/deliveries")["data"]}
-                == {"delivered"}
-            ),
-            "the end of both",
+            lambda: {one["status"] for one in stage.request("GET", path)["data"]} == {"delivered"}, "the end of both"
         )
+        [repeated] = [one for one in stage.request("GET", path)["data"] if len(one["attempts"]) == 2]
+        first, second = (datetime.fromisoformat(attempt["at"]) for attempt in repeated["attempts"])
+        assert timedelta(seconds=4.4) < second - first < timedelta(seconds=SWEEP_SECONDS / 2)
 
 
 def test_what_the_worker_itself_has_to_tell_is_heard_at_once(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_what_the_worker_itself_has_to_tell_is_heard_at_once(tmp_path: Path) -> 
         began = time.monotonic()
         stage.make_passes(1)
         wait_until(lambda: len(stage.heard()) == 1, "the end of the hook")
-        assert time.monotonic() - began < 10  # the sweep would take up to a minute
+        assert time.monotonic() - began < SWEEP_SECONDS / 2
 
 
 def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> None:
@@ -87,7 +87,6 @@ def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """`PASSRAIL_KILLS=100` kills it a hundred times instead of ten."""
     url = ""
     if backend == "postgresql":
         new_database: NewDatabase = request.getfixturevalue("postgres_url")

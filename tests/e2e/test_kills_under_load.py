@@ -14,10 +14,13 @@ import pytest
 from sqlalchemy import func, select
 
 from app.store.tables import events, operations, passes
-from tests.e2e.kills import KILLS, TALLY, Count
+from tests.e2e.kills import KILLS, Count, show
 from tests.e2e.stage import Answer, Call, Stage, procfile_server
 from tests.processes import wait_until
+from tests.tables import Tally
 from tests.world import MEMBERSHIP
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 6
 MOST_BETWEEN_KILLS = 30
@@ -31,7 +34,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield running
 
 
-def test_points_are_exact_while_server_processes_die(stage: Stage) -> None:
+def test_points_are_exact_while_server_processes_die(tally: Tally, stage: Stage) -> None:
     kills = max(2, KILLS // 2)
     made = stage.until_done(Call("create-pass", {"program_id": MEMBERSHIP, "external_id": "shared"})).json
     answers: list[tuple[Call, Answer]] = []
@@ -57,7 +60,7 @@ def test_points_are_exact_while_server_processes_die(stage: Stage) -> None:
             client.join(120)
     counted = count_wrongs(stage, str(made["id"]), answers)
     counted.kills = kills
-    TALLY.put(f"under load, {stage.world.service.store.engine.dialect.name}", "update-points", "any", counted)
+    show(tally, f"under load, {stage.world.service.store.engine.dialect.name}", "update-points", "any", counted)
     assert counted.is_clean, counted
     assert len(answers) >= kills
 

@@ -21,6 +21,8 @@ from app.store.tables import operations
 from tests.processes import wait_until
 from tests.world import MEMBERSHIP, World
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 30
 ADD = {"program_id": MEMBERSHIP, "external_id": "customer-501", "change": "add", "points": 25}
 NEW = {"program_id": MEMBERSHIP, "external_id": "customer-502"}

@@ -20,11 +20,14 @@ from app.store import programs
 from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
 from tests.e2e.killable import AT_SOME_MOMENT
-from tests.e2e.kills import KILLS, SOME_MOMENT, TALLY, kill_with_key
+from tests.e2e.kills import KILLS, SOME_MOMENT, kill_with_key, show
 from tests.e2e.scenes import SCENES, Scene
 from tests.e2e.stage import Stage, killable_server
 from tests.fakes.passkit import FakePassKit, seed
 from tests.passkit.conftest import VAULT_KEYS, target_of
+from tests.tables import Tally
+
+pytestmark = pytest.mark.slow
 
 # Points as those of `kills.py`. What is decided after a look at the record takes a transaction more before the row.
 POINTS = {
@@ -107,30 +110,33 @@ def joined_on_postgresql(tmp_path_factory: pytest.TempPathFactory, request: pyte
         yield made
 
 
-def kill(joined: Joined, database: str, action: str, point: str) -> None:
+def kill(tally: Tally, joined: Joined, database: str, action: str, point: str) -> None:
     """Kill at a point, and see that nothing is double, lost or torn, here and at PassKit."""
     counted = kill_with_key(joined.stage, joined.scene(action), POINTS[point], FEWER_KILLS)
     double = {done: times for done, times in joined.fake.doubles.items() if done[0] in COUNTING}
     counted.doubles += len(double)
-    TALLY.put(f"PassKit over HTTP, {database}", action, point, counted)
+    show(tally, f"PassKit over HTTP, {database}", action, point, counted)
     assert counted.kills == FEWER_KILLS
     assert counted.is_clean, (counted, double)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("action", EVERYWHERE)
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_action_at_passkit_is_done_once(joined: Joined, action: str, point: str) -> None:
-    kill(joined, "SQLite", action, point)
+def test_a_killed_action_at_passkit_is_done_once(tally: Tally, joined: Joined, action: str, point: str) -> None:
+    kill(tally, joined, "SQLite", action, point)
 
 
 @pytest.mark.parametrize("action", OTHERS)
-def test_every_other_action_at_passkit_too_at_one_point(joined: Joined, action: str) -> None:
-    kill(joined, "SQLite", action, random.choice(list(POINTS)))
+def test_every_other_action_at_passkit_too_at_one_point(tally: Tally, joined: Joined, action: str) -> None:
+    kill(tally, joined, "SQLite", action, random.choice(list(POINTS)))
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_on_postgresql_points_at_passkit_are_counted_once(joined_on_postgresql: Joined, point: str) -> None:
-    kill(joined_on_postgresql, "PostgreSQL", "update-points", point)
+def test_on_postgresql_points_at_passkit_are_counted_once(
+    tally: Tally, joined_on_postgresql: Joined, point: str
+) -> None:
+    kill(tally, joined_on_postgresql, "PostgreSQL", "update-points", point)
 
 
 def test_points_were_counted_once_by_passkits_own_record(joined: Joined, joined_on_postgresql: Joined) -> None:

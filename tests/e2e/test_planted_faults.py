@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.kills import LOCAL_POINTS, STEPS_POINTS, kill_with_key, kill_without_key, new_names
-from tests.e2e.races import race
+from tests.e2e.races import CROWD, race
 from tests.e2e.scenes import SCENES, Scene
 from tests.e2e.stage import Call, Stage, killable_server
+from tests.thorough import amount
 
-KILLS = 3
+pytestmark = pytest.mark.slow
+
+KILLS = amount(1, thorough=3)
 POINTS = SCENES["update-points"]
 CREATE = SCENES["create-pass"]
 
@@ -27,7 +30,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def test_a_race_notices_forgotten_keys(planted: Stage) -> None:
     [name] = new_names(CREATE, 1)
     outcome = race(planted, CREATE, name, Call(CREATE.action, CREATE.body(name), idempotency_key="same"))
-    assert outcome.effects == len(outcome.firsts) == 100
+    assert outcome.effects == len(outcome.firsts) == CROWD
     assert not outcome.is_exactly_once
 
 

@@ -18,11 +18,14 @@ from app.model import system_clock
 from app.operations.purge import purge
 from app.store.columns import to_milliseconds
 from app.store.tables import operations
-from tests.e2e.kills import KILLS, TALLY, Count, new_names
+from tests.e2e.kills import KILLS, Count, new_names, show
 from tests.e2e.purging import CHUNK, CHUNKS_BEFORE_A_KILL
 from tests.e2e.scenes import SCENES
 from tests.e2e.stage import Answer, Call, Stage, killable_server
 from tests.processes import ROOT
+from tests.tables import Tally
+
+pytestmark = pytest.mark.slow
 
 SCENE = SCENES["create-pass"]
 STATUSES = ("succeeded", "failed", "running", "unknown")
@@ -70,7 +73,7 @@ class Traffic:
             self.answers.append((call, self.stage.until_done(call)))
 
 
-def test_a_purge_that_is_killed_loses_nothing_that_is_promised(stage: Stage) -> None:
+def test_a_purge_that_is_killed_loses_nothing_that_is_promised(tally: Tally, stage: Stage) -> None:
     young = acknowledge(stage, 20)
     add_old_operations(stage, (KILLS + 2) * CHUNKS_BEFORE_A_KILL * CHUNK)
     with Traffic(stage) as traffic:
@@ -80,7 +83,7 @@ def test_a_purge_that_is_killed_loses_nothing_that_is_promised(stage: Stage) -> 
     rows = old_rows(stage)
     counted.lost += sum(row.idempotency_key is None for row in rows if row.status in OPEN)
     counted.torn = sum((row.idempotency_key is None) != (row.answer is None) for row in rows if row.status not in OPEN)
-    TALLY.put(f"during purge, {stage.world.service.store.engine.dialect.name}", "purge", "during purge", counted)
+    show(tally, f"during purge, {stage.world.service.store.engine.dialect.name}", "purge", "during purge", counted)
     assert died == KILLS
     assert counted.is_clean, counted
     assert traffic.answers

@@ -72,7 +72,7 @@ class Client:
     def ask(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """Send a request. Options are those of requests; `headers` may bring an Authorization of its own."""
         headers = {"Authorization": make_token(self.fake), **options.pop("headers", {})}
-        options.setdefault("timeout", 10)
+        options.setdefault("timeout", 120)
         return self.session.request(method, self.fake.url + path, json=body, headers=headers, **options)
 
     def right(self, method: str, path: str, body: Any = None, **options: Any) -> Any:

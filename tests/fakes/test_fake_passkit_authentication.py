@@ -15,7 +15,7 @@ from tests.fakes.passkit_client import Client, make_token, refused, sign
 def authorized(client: Client, header: str | None) -> requests.Response:
     """Ask for the profile with a header of the test's own."""
     headers = {} if header is None else {"Authorization": header}
-    return requests.get(f"{client.fake.url}/user/profile", headers=headers, timeout=10)
+    return requests.get(f"{client.fake.url}/user/profile", headers=headers, timeout=120)
 
 
 def test_a_token_is_sent_bare_or_as_bearer(client: Client) -> None:

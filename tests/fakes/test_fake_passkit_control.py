@@ -16,7 +16,7 @@ def test_everything_can_be_done_over_http(careless: Client) -> None:
     url = f"{careless.fake.url}/_fake"
 
     def remote(method: str, path: str, body: Any = None) -> Any:
-        answer = requests.request(method, url + path, json=body, timeout=10)
+        answer = requests.request(method, url + path, json=body, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -42,8 +42,8 @@ def test_everything_can_be_done_over_http(careless: Client) -> None:
     remote("DELETE", "/requests")
     assert remote("GET", "/requests") == []
     remote("POST", "/reset")
-    assert requests.get(f"{url}/passes/{identity}", timeout=10).status_code == 404
-    assert requests.get(f"{url}/nonsense", timeout=10).status_code == 404
+    assert requests.get(f"{url}/passes/{identity}", timeout=120).status_code == 404
+    assert requests.get(f"{url}/nonsense", timeout=120).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_everything_can_be_done_over_http(careless: Client) -> None:
     ],
 )
 def test_the_remote_control_refuses_nonsense(client: Client, method: str, path: str, body: Any) -> None:
-    assert requests.request(method, f"{client.fake.url}/_fake{path}", json=body, timeout=10).status_code == 400
+    assert requests.request(method, f"{client.fake.url}/_fake{path}", json=body, timeout=120).status_code == 400
 
 
 def test_malformed_http_is_refused(client: Client) -> None:

@@ -72,7 +72,7 @@ class Service:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API beside the app, and return what it answers."""
         headers = {"Authorization": f"Bearer {self.world.key}"}
-        answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=30)
+        answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=120)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -107,8 +107,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+        return requests.get(f"{url}/readyz", timeout=120).status_code == 200
+    except requests.RequestException:
         return False
 
 

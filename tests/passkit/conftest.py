@@ -114,28 +114,3 @@ def joined(lonely: World, fake: FakePassKit) -> Joined:
     made = join(lonely, fake)
     fake.recording.requests.clear()
     return made
-
-
-# Fault -> write -> how its cells ended; filled by `test_cells.py`, printed at the end.
-CELLS: dict[str, dict[str, list[str]]] = {}
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what came of every fault in every write, also when everything is well."""
-    if not CELLS:
-        return
-    writes = list(dict.fromkeys(write for row in CELLS.values() for write in row))
-    terminalreporter.section("PassKit: faults x writes, done and not done, once and nine times: cells done once")
-    terminalreporter.write_line(" " * 26 + "".join(f"{write:>14}" for write in writes))
-    for fault, row in CELLS.items():
-        cells = "".join(f"{_sum(row.get(write, [])):>14}" for write in writes)
-        terminalreporter.write_line(f"{fault:<26}{cells}")
-    every = [cell for row in CELLS.values() for cells in row.values() for cell in cells]
-    terminalreporter.write_line(
-        f"{len(every)} cells: {every.count('done')} done once, {every.count('outcome-unknown')} unknown to the end, "
-        f"{every.count('wrong')} wrong"
-    )
-
-
-def _sum(cells: list[str]) -> str:
-    return f"{cells.count('done')} of {len(cells)}"

@@ -17,13 +17,18 @@ import pytest
 from app.events import types
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
-from tests.passkit.conftest import CELLS, VAULT_KEYS, Joined, join, passkit_of, upstream_id
+from tests.passkit.conftest import VAULT_KEYS, Joined, join, passkit_of, upstream_id
+from tests.tables import Tally
 from tests.world import make_world
 
-pytestmark = pytest.mark.only_sqlite
+pytestmark = [pytest.mark.only_sqlite, pytest.mark.slow]
 
 # The effect was there or not, and how often in a row the answer was spoiled.
-WAYS = [(is_done, times) for is_done in (True, False) for times in (1, 9)]
+WAYS = {
+    f"{'done' if is_done else 'not done'}, {'once' if times == 1 else 'nine times'}": (is_done, times)
+    for is_done in (True, False)
+    for times in (1, 9)
+}
 UNKNOWN = "outcome-unknown"
 _numbers = count(1)
 
@@ -210,18 +215,29 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
     world.service.store.close()
 
 
+@pytest.mark.matrix("fault,way", "write,way")
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
-def test_a_spoiled_answer_never_counts_twice_nor_loses_anything(shared: Joined, fault: str, write: Write) -> None:
-    for is_done, times in WAYS:
-        CELLS.setdefault(fault, {}).setdefault(write.name, []).append("wrong")
-        ended = play(shared, fault, write, is_done=is_done, times=times)
-        assert ended == "done" or (fault, write.name) in MAY_STAY_UNKNOWN
-        CELLS[fault][write.name][-1] = ended
+def test_a_spoiled_answer_never_counts_twice_nor_loses_anything(
+    tally: Tally, shared: Joined, fault: str, write: Write, way: str
+) -> None:
+    ended = "wrong"
+    try:
+        ended = play(shared, fault, write, way)
+    finally:
+        tally("PassKit: faults x writes, done and not done, once and nine times", fault, write.name, **count_of(ended))
+    assert ended == "done" or (fault, write.name) in MAY_STAY_UNKNOWN
 
 
-def play(joined: Joined, fault: str, write: Write, *, is_done: bool, times: int) -> str:
+def count_of(ended: str) -> dict[str, int]:
+    """Return how a cell ended as figures of the table."""
+    return {"done once": int(ended == "done"), "unknown": int(ended == UNKNOWN), "wrong": int(ended == "wrong")}
+
+
+def play(joined: Joined, fault: str, write: Write, way: str) -> str:
     """Play one cell; return how it ended: `done`, or `outcome-unknown`."""
+    is_done, times = WAYS[way]
     name, key = f"cell-{next(_numbers)}", f"key-{next(_numbers)}"
     body = write.prepare(joined, name)
     options = dict(FAULTS[fault])

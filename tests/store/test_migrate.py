@@ -23,7 +23,7 @@ Databases = pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def settings(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     if backend == "sqlite":
         return Settings(data_dir=str(tmp_path / "data"))
-    new_database: NewDatabase = request.getfixturevalue("postgres_url")
+    new_database: NewDatabase = request.getfixturevalue("empty_postgres_url")
     return Settings(data_dir=str(tmp_path / "data"), database_url=new_database())
 
 
@@ -68,7 +68,7 @@ def test_migrations_make_the_same_indexes_as_the_code(
     migrate(settings)
     other = f"sqlite:///{tmp_path / 'other.db'}"
     if backend == "postgresql":
-        other = request.getfixturevalue("postgres_url")()
+        other = request.getfixturevalue("empty_postgres_url")()
     engine = create_engine(other)
     metadata.create_all(engine)
     wanted = definitions_of(engine)

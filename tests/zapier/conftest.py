@@ -66,7 +66,7 @@ def python_environment(service: RunningService) -> dict[str, str]:
 
 
 def _is_up(port: int) -> bool:
-    probe = HTTPConnection("127.0.0.1", port, timeout=5)
+    probe = HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         probe.request("GET", "/healthz")
         return probe.getresponse().status == 200

@@ -112,7 +112,7 @@ def invoked(workshop: Workshop, service: RunningService) -> dict[str, Result]:
 def _make_bob(service: RunningService) -> str:
     body = {**BOB, "email": "bob@example.com"}
     headers = {"Authorization": f"Bearer {service.world.key}"}
-    made = requests.post(f"{service.url}/v1/actions/create-pass", json=body, headers=headers, timeout=10)
+    made = requests.post(f"{service.url}/v1/actions/create-pass", json=body, headers=headers, timeout=120)
     return str(made.json()["id"])
 
 

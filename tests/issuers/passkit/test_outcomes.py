@@ -167,6 +167,7 @@ ERRORS: dict[tuple[int, str | None], type[PassrailError]] = {
 }
 
 
+@pytest.mark.matrix("answer,has_effect", "write,has_effect")
 @pytest.mark.parametrize("has_effect", [True, False], ids=["after", "instead"])
 @pytest.mark.parametrize("answer", ERRORS, ids=str)
 @every_write
@@ -203,6 +204,7 @@ SILENT = [
 ]
 
 
+@pytest.mark.matrix("fault,options,has_effect", "write,has_effect")
 @pytest.mark.parametrize(("fault", "options", "has_effect"), SILENT)
 @every_write
 def test_an_answer_that_was_lost_is_found_out_about(
@@ -230,6 +232,7 @@ def test_an_answer_that_was_lost_is_found_out_about(
 ANSWERS_MORE = ("earn", "burn", "set_points", "change_tier")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("fault", ["html", "wrong_type", "empty"])
 @every_write
 def test_an_answer_that_cannot_be_read_is_looked_into(account: Account, write: Write, fault: str) -> None:
@@ -272,6 +275,7 @@ KNOWN = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("status", "text"), sorted(KNOWN))
 @every_write
 def test_a_refusal_that_is_known_is_one(account: Account, write: Write, status: int, text: str) -> None:
@@ -326,6 +330,7 @@ def test_in_another_region_nothing_is_called_gone(account: Account, write: Write
         assert isinstance(settled, Unclear), settled
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])
 @every_write
 def test_what_cannot_be_found_out_stays_unclear(account: Account, write: Write, status: int) -> None:

@@ -77,6 +77,7 @@ def leaks(text: str) -> list[str]:
     return [word for word in WORDS if word.lower() in text.lower()]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", CREDENTIALS)

@@ -13,7 +13,7 @@ import requests
 
 from tests.make.iml.values import UNDEFINED, Unknown, iso, to_text
 
-TIMEOUT_SECONDS = 40
+TIMEOUT_SECONDS = 120
 SANITIZED = "[sanitized]"
 REQUEST_TYPES = ("json", "text")
 # What Make takes for JSON when it goes by the Content-Type. `application/problem+json` is not among them, so a
