@@ -22,7 +22,7 @@ from app.model import IdKind, new_id
 from app.store import pages
 from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.pages import Condition, Listing, Page, Range, unindexed
+from app.store.pages import Listing, Page, Range, unindexed
 from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
@@ -203,13 +203,12 @@ def page(
     connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
 ) -> Page[Delivery]:
     """Return at most `limit` deliveries, newest first, those older than the ID `before`."""
-    conditions: list[Condition] = [deliveries.c.hook_id == hook_id]
-    checks: list[Condition] = []
+    wanted, checks = Range([(deliveries.c.hook_id, hook_id)]), []
     if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
-        conditions += [UNDELIVERED, deliveries.c.status == status.value]
+        wanted = Range([(deliveries.c.status, status.value), *wanted.equal], [UNDELIVERED])
     elif status is not None:
-        checks.append(unindexed(deliveries.c.status) == status.value)
-    listing = Listing((deliveries.c.id,), [Range(conditions)], checks)
+        checks = [unindexed(deliveries.c.status) == status.value]
+    listing = Listing((deliveries.c.id,), [wanted], checks)
     found = pages.read(connection, select(deliveries), listing, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
 

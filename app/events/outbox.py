@@ -21,7 +21,7 @@ from app.events.types import DESCRIPTIONS
 from app.model import Mode, Pass, first_event_id, new_event_id
 from app.store import pages
 from app.store.columns import Statement, instant, to_json, to_milliseconds
-from app.store.pages import Condition, Listing, Page, Range, unindexed
+from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
 from app.store.tables import events, hooks, programs
 
 # An ID begins with the event's time. Those of earlier versions began with the time at which it was written, which is
@@ -155,24 +155,21 @@ def page(
     limit: int,
 ) -> Page[Event]:
     """Return at most `limit` events, newest first, those older than the event ID `before`."""
-    own = {"account_id": account_id, "mode": mode.value}
     equal = {"type": event_type, "program_id": program_id}
+    mine = [(events.c.account_id, account_id), (events.c.mode, mode.value)]
     checks: list[Condition] = []
-    ranges: list[Sequence[Condition]]
     if pass_id is not None:
-        ranges = [[events.c.pass_id == pass_id, *(unindexed(events.c[name]) == own[name] for name in own)]]
+        ranges = [Range([(events.c.pass_id, pass_id)], [unindexed(column) == value for column, value in mine])]
         checks = [unindexed(events.c[name]) == value for name, value in equal.items() if value is not None]
     elif program_id is not None:
         # A program's index names no account. Nobody else's is looked into.
-        is_own = (programs.c[name] == own[name] for name in own)
-        own_program = select(programs.c.id).where(programs.c.id == program_id, *is_own).scalar_subquery()
+        is_own = (programs.c.id == program_id, programs.c.account_id == account_id, programs.c.mode == mode.value)
+        own_program = (events.c.program_id, select(programs.c.id).where(*is_own).scalar_subquery())
         types = DESCRIPTIONS if event_type is None else (event_type,)
-        ranges = [[events.c.program_id == own_program, events.c.type == one] for one in types]
+        ranges = [Range([own_program, (events.c.type, one)]) for one in types]
     else:
-        ranges = [[*(events.c[name] == own[name] for name in own)]]
-        if event_type is not None:
-            ranges = [[*ranges[0], events.c.type == event_type]]
-    least = None
+        ranges = [Range(mine if event_type is None else [*mine, (events.c.type, event_type)])]
+    least: Place | None = None
     if since is not None:
         least = (first_event_id(since - ID_TOLERANCE),)
         checks.append(unindexed(events.c.created_at) >= to_milliseconds(since))
@@ -180,7 +177,7 @@ def page(
         after = first_event_id(until + ID_TOLERANCE)
         before = after if before is None else min(before, after)
         checks.append(unindexed(events.c.created_at) <= to_milliseconds(until))
-    listing = Listing((events.c.id,), [Range(conditions) for conditions in ranges], checks, least)
+    listing = Listing((events.c.id,), ranges, checks, least)
     found = pages.read(connection, select(events), listing, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
 

@@ -3,16 +3,16 @@
 A page is read from one range of one index, or from a few ranges merged. What no index answers is checked row by row;
 then a page looks at `SCANNED` rows at most, and holds what fits among them. It may be empty and still name a next one.
 
-The planner of neither database gets a choice. Without statistics SQLite takes the index with the most equal columns,
-PostgreSQL the one with the fewest expected rows, and both are wrong for some account. So conditions are either those
-of the range's index or written with `unindexed`, and each range is cut to the page before it is merged or joined.
+The planner of neither database gets a choice: without statistics, and for some accounts with them, it is wrong. So
+conditions are either those of the range's index or written with `unindexed`, and each range is cut to the page before
+it is merged or joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -48,11 +48,13 @@ class Range:
     """Rows that lie together in an index.
 
     Attributes:
-        conditions: those that the index answers.
-        is_in_order: whether the index has them in the list's order. Else they are few, and are sorted.
+        equal: the index's leading columns, in its order, and their values.
+        conditions: what else is true of the rows, or of all but few that the index has there.
+        is_in_order: whether the index goes on with the list's order. Else the rows are few, and are sorted.
     """
 
-    conditions: Sequence[Condition]
+    equal: Sequence[tuple[Column[Any], Any]]
+    conditions: Sequence[Condition] = ()
     is_in_order: bool = True
 
 
@@ -93,7 +95,7 @@ def read(connection: Connection, whole: Select[Any], listing: Listing, cursor: s
     """
     before = None if cursor is None else _read_cursor(cursor, listing.order)
     last = _last_looked_at(connection, listing, before) if listing.checks else None
-    found = _places(listing, listing.checks, before, last or listing.least, limit + 1).subquery()
+    found = _places(connection, listing, Bounds(before, last or listing.least, limit + 1)).subquery()
     newest_first = [column.desc() for column in listing.order]
     query = whole.where(listing.order[-1].in_(select(found.c.id))).order_by(*newest_first)
     rows = list(connection.execute(query))
@@ -105,44 +107,66 @@ def read(connection: Connection, whole: Select[Any], listing: Listing, cursor: s
 
 def _last_looked_at(connection: Connection, listing: Listing, before: Place | None) -> Place | None:
     """Return where a page stops looking; None where it gets to the end of the list."""
-    places = _places(listing, (), before, listing.least, SCANNED).subquery()
+    whole = Bounds(before, listing.least, SCANNED)
+    places = _places(connection, replace(listing, checks=()), whole).subquery()
     query = select(places).order_by(*(column.desc() for column in places.c))
     row = connection.execute(query.offset(SCANNED - 1).limit(1)).first()
     return None if row is None else tuple(row)
 
 
-def _places(
-    listing: Listing, checks: Sequence[Condition], before: Place | None, least: Place | None, limit: int
-) -> Select[Any]:
-    """Select the places of the first `limit` rows between two places."""
-    parts = [_places_in(part, listing.order, checks, before, least, limit) for part in listing.ranges]
+class Bounds(NamedTuple):
+    """The part of a list that is looked at: places below `before`, down to `least`; at most `limit` rows."""
+
+    before: Place | None
+    least: Place | None
+    limit: int
+
+
+def _places(connection: Connection, listing: Listing, bounds: Bounds) -> Select[Any]:
+    """Select the places of rows, greatest first."""
+    parts = [_places_in(connection, part, listing, bounds) for part in listing.ranges]
     if len(parts) == 1:
         return parts[0]
     merged = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    return select(merged).order_by(*(column.desc() for column in merged.c)).limit(limit)
+    return select(merged).order_by(*(column.desc() for column in merged.c)).limit(bounds.limit)
 
 
-def _places_in(
-    part: Range,
-    columns: Sequence[Column[Any]],
-    checks: Sequence[Condition],
-    before: Place | None,
-    least: Place | None,
-    limit: int,
-) -> Select[Any]:
-    order = columns if part.is_in_order else [unindexed(column).label(column.name) for column in columns]
-    place = order[0] if len(order) == 1 else tuple_(*order)
-    conditions = [*part.conditions, *checks]
-    if before is not None:
-        conditions.append(place < _literal(before))
-    if least is not None:
-        conditions.append(place >= _literal(least))
-    return select(*order).where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
+def _places_in(connection: Connection, part: Range, listing: Listing, bounds: Bounds) -> Select[Any]:
+    columns, values = [column for column, _ in part.equal], tuple(value for _, value in part.equal)
+    conditions = [*part.conditions, *listing.checks]
+    order: Sequence[ColumnElement[Any]] = listing.order
+    if not part.is_in_order:
+        order = [unindexed(column).label(column.name) for column in listing.order]
+    if part.is_in_order and connection.dialect.name == "postgresql":
+        # The same in other words: PostgreSQL expects more rows of a comparison than of equal values, so that it reads
+        # them in order; and only the index that goes on with the list's order has this order.
+        order_by = [*columns, *order]
+        low, high = values + (bounds.least or ()), values + (bounds.before or ())
+        conditions.append(_row(order_by[: len(low)]) >= _literal(low))
+        upper = _row(order_by[: len(high)])
+        conditions.append(upper <= _literal(high) if bounds.before is None else upper < _literal(high))
+    else:
+        order_by = list(order)
+        conditions += [column == value for column, value in part.equal]
+        if bounds.before is not None:
+            conditions.append(_row(order) < _literal(bounds.before))
+        if bounds.least is not None:
+            conditions.append(_row(order) >= _literal(bounds.least))
+    return select(*order).where(*conditions).order_by(*(column.desc() for column in order_by)).limit(bounds.limit)
+
+
+def _row(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    return columns[0] if len(columns) == 1 else tuple_(*columns)
 
 
 def _literal(place: Place) -> ColumnElement[Any]:
-    values = [literal(value, BigInteger if isinstance(value, int) else String) for value in place]
-    return values[0] if len(values) == 1 else tuple_(*values)
+    return _row([_value(value) for value in place])
+
+
+def _value(value: Any) -> ColumnElement[Any]:
+    if isinstance(value, ColumnElement):
+        return value
+    return literal(value, BigInteger if isinstance(value, int) else String)
 
 
 def _read_cursor(cursor: str, order: Sequence[Column[Any]]) -> Place:

@@ -13,8 +13,9 @@ from app.store import pages
 from app.store.columns import to_milliseconds
 from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
 from app.store.passes import WITH_PROGRAM, Found, found_from
-from app.store.tables import EXPIRY_NOT_NOTIFIED, passes, programs
+from app.store.tables import EXPIRY_NOT_NOTIFIED, HAS_EMAIL, passes, programs
 
+Equal = tuple[Column[Any], Any]
 # The values of `closed_by`.
 NOTHING, EXPIRED, REDEEMED, REVOKED = "nothing", "expired", "redeemed", "revoked"
 
@@ -93,9 +94,9 @@ class _Choice:
 
     def __init__(self, account_id: str, mode: Mode, wanted: PassFilter, now: datetime) -> None:
         self._account_id, self._mode, self._wanted, self._now = account_id, mode, wanted, now
-        self._mine: list[Condition] = [passes.c.account_id == account_id, passes.c.mode == mode.value]
+        self._mine: list[Equal] = [(passes.c.account_id, account_id), (passes.c.mode, mode.value)]
         # A program's index names no account. Nobody else's is looked into.
-        self._scope = self._mine if wanted.program_id is None else [passes.c.program_id == self._own_program()]
+        self._scope = self._mine if wanted.program_id is None else [(passes.c.program_id, self._own_program())]
 
     def _own_program(self) -> ScalarSelect[str]:
         own = (programs.c.account_id == self._account_id, programs.c.mode == self._mode.value)
@@ -105,23 +106,23 @@ class _Choice:
         """Return where in the indexes the passes are, and which filters that answers."""
         wanted, scope = self._wanted, self._scope
         if wanted.external_id is not None:
-            program = [] if wanted.program_id is None else [passes.c.program_id == wanted.program_id]
-            conditions = [*self._mine, passes.c.external_id == wanted.external_id, *program]
+            program = [] if wanted.program_id is None else [(passes.c.program_id, wanted.program_id)]
+            equal = [*self._mine, (passes.c.external_id, wanted.external_id), *program]
             # One in each program, and those that were revoked for good.
-            return {"program_id"}, [Range(conditions, is_in_order=False)]
+            return {"program_id"}, [Range(equal, is_in_order=False)]
         if wanted.updated_since is not None:
             return {"program_id"}, [Range(scope)]
         if wanted.email is not None:
-            return {"email"}, [Range([*self._mine, passes.c.email == wanted.email])]
+            return {"email"}, [Range([*self._mine, (passes.c.email, wanted.email)], [HAS_EMAIL])]
         if wanted.tier_id is not None:
-            return {"program_id", "tier_id"}, [Range([*scope, passes.c.tier_id == wanted.tier_id])]
+            return {"program_id", "tier_id"}, [Range([*scope, (passes.c.tier_id, wanted.tier_id)])]
         if wanted.status is not None:
             return self._of_status(connection, wanted.status)
         if wanted.program_id is not None:
             ends = (NOTHING, EXPIRED, REDEEMED, REVOKED)
             return {"program_id"}, [self._closed_by(end) for end in ends]
         states = [wanted.install_state] if wanted.install_state is not None else list(InstallState)
-        return {"install_state"}, [Range([*scope, passes.c.install_state == state.value]) for state in states]
+        return {"install_state"}, [Range([*scope, (passes.c.install_state, state.value)]) for state in states]
 
     def _of_status(self, connection: Connection, status: Status) -> tuple[set[str], list[Range]]:
         """Return the ranges of a status, of one program or of all.
@@ -140,21 +141,20 @@ class _Choice:
         return {"program_id", "status"}, [self._closed_by(EXPIRED), self._late()]
 
     def _closed_by(self, end: str, *conditions: Condition) -> Range:
-        return Range([*self._scope, passes.c.closed_by == end, *conditions])
+        return Range([*self._scope, (passes.c.closed_by, end)], conditions)
 
     def _late(self) -> Range:
         wanted = self._wanted
         own = {passes.c.account_id: self._account_id, passes.c.mode: self._mode.value}
         if wanted.program_id is not None:
             own[passes.c.program_id] = wanted.program_id
-        return Range(
-            [*_is_late(self._now), *(unindexed(column) == value for column, value in own.items())], is_in_order=False
-        )
+        conditions = [*_is_late(self._now), *(unindexed(column) == value for column, value in own.items())]
+        return Range([], conditions, is_in_order=False)
 
 
 def _count_late(connection: Connection, now: datetime) -> int:
     """Count the passes of all accounts that have expired and that no event has told of yet, up to a bound."""
-    query = select(passes.c.id).where(*_is_late(now)).limit(pages.SCANNED + 1)
+    query = select(passes.c.id).where(*_is_late(now)).order_by(passes.c.expires_at).limit(pages.SCANNED + 1)
     return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
 
 

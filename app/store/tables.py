@@ -327,8 +327,8 @@ Index("ix_deliveries_hook", deliveries.c.hook_id, deliveries.c.id)
 UNDELIVERED = text("status IN ('failed', 'dropped')")
 Index(
     "ix_deliveries_undelivered",
-    deliveries.c.hook_id,
     deliveries.c.status,
+    deliveries.c.hook_id,
     deliveries.c.id,
     sqlite_where=UNDELIVERED,
     postgresql_where=UNDELIVERED,

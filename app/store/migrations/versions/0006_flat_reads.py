@@ -33,7 +33,7 @@ def upgrade() -> None:
     _move_far_events()
     op.create_index("ix_events_program", "events", ["program_id", "type", "id"])
     op.create_index("ix_programs_kind", "programs", [*_WORLD, "kind", "id"])
-    columns = ["hook_id", "status", "id"]
+    columns = ["status", "hook_id", "id"]
     _partial_index("ix_deliveries_undelivered", columns, "status IN ('failed', 'dropped')", table="deliveries")
 
 
