@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ POINTS_MAX = Decimal("999999999.99")
 POINTS_PLACES = Decimal("0.01")
 # The issuer that is our own database. Every other one is a remote issuer.
 BUILTIN = "builtin"
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 # What a pass says of its holder. A permanent revoke clears it.
 HOLDER_FIELDS = ("email", "first_name", "last_name", "phone")
 
@@ -225,6 +226,21 @@ def new_id(kind: IdKind) -> str:
     milliseconds; the 12 after them divide the millisecond, because a batch does several things to one pass in one.
     """
     return f"{kind.value}_{time.time_ns() * 4096 // 1_000_000:015x}{secrets.randbits(68):017x}"
+
+
+def new_event_id(at: datetime) -> str:
+    """Return a fresh ID of an event that happened at the instant `at`: a range of times is a range of IDs.
+
+    The first 48 bits are the event's own time in milliseconds, which may run ahead of the clock. The 40 bits after it
+    are microseconds by the clock: events of one instant are in the order in which they were written. The rest is
+    random.
+    """
+    return f"{first_event_id(at)}{time.time_ns() // 1000 % (1 << 40):010x}{secrets.randbits(40):010x}"
+
+
+def first_event_id(at: datetime) -> str:
+    """Return the lower bound of the IDs of events that happened at the instant `at`."""
+    return f"{IdKind.EVENT.value}_{(at - _EPOCH) // _MILLISECOND:012x}"
 
 
 def new_link_token() -> str:

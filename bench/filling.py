@@ -1,4 +1,4 @@
-"""Fills a database with passes as an account has them that has been at work for two years.
+"""Fills a database with passes and their events as an account has them that has been at work for two years.
 
 What the lists are asked for comes in two kinds: the common, a fixed share of all passes, and the rare, `RARE` passes
 however many there are. So a rare filter's answer is the same full page whether it is looked for among a thousand
@@ -15,11 +15,14 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from sqlalchemy import text
+
+from app.answer import example
 from app.demo import demo_programs
 from app.model import InstallState, Mode, Pass, Program, Tier, system_clock
 from app.store import passes, programs
+from app.store.columns import to_json, to_milliseconds
 from app.store.engine import Store
-from bench.databases import Database
 
 RARE = 120  # more than a page of 100
 CHUNK = 100_000  # rows in a transaction
@@ -30,6 +33,15 @@ SOMEBODY = "somebody@example.com"
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 _SPAN = timedelta(days=730)
+DAY_MS = 86_400_000
+# What happened to each pass, and how many days after it was made.
+HAPPENED = (("pass.created", 0), ("pass.updated", 1), ("points.changed", 2))
+_DATA = to_json(example({"points": 120, "points_before": 95, "points_change": 25}))
+_OPERATIONS = (
+    "INSERT INTO operations (id, account_id, mode, action, status, fingerprint, program_id, pass_id, created_at, looks)"
+    " SELECT 'op_' || substr(id, 6), account_id, mode, 'create-pass', 'succeeded', :fingerprint, program_id, id,"
+    " created_at, 0 FROM passes ORDER BY id"
+)
 _FUTURE = datetime(2099, 12, 31, tzinfo=UTC)
 
 
@@ -43,22 +55,43 @@ def changed_after() -> datetime:
     return system_clock() - timedelta(hours=1)
 
 
-def fill(database: Database, total: int) -> None:
-    """Store `total` passes, at least 1 000, in the account's test mode."""
-    with database.store() as store:
+def fill(store: Store, account_id: str, total: int) -> None:
+    """Store `total` passes, at least 1 000, in the account's test mode, each with three events and an operation."""
+    with store.write() as connection:
+        programs.add(connection, _small_program(account_id))
+    rows = (_row(account_id, number, total) for number in range(total))
+    while chunk := list(islice(rows, CHUNK)):
+        _insert(store, chunk)
+    _tell_of_expiries(store)
+    for place, (event_type, days) in enumerate(HAPPENED):
         with store.write() as connection:
-            programs.add(connection, _small_program(database))
-        rows = (_row(database, number, total) for number in range(total))
-        while chunk := list(islice(rows, CHUNK)):
-            _insert(store, chunk)
-        if not store.is_sqlite:
-            # Its autovacuum does so by itself after a while; SQLite is measured as it is, without statistics.
-            with store.read() as connection:
-                connection.exec_driver_sql("ANALYZE")
+            connection.execute(text(_events(store, place)), {"type": event_type, "after": days * DAY_MS, "data": _DATA})
+    with store.write() as connection:
+        connection.execute(text(_OPERATIONS), {"fingerprint": "f" * 64})
 
 
-def _small_program(database: Database) -> Program:
-    like = demo_programs(database.account.id, system_clock())[0]
+def _tell_of_expiries(store: Store) -> None:
+    """Note that events have told of the passes that have expired, as the worker does."""
+    now = to_milliseconds(system_clock())
+    with store.write() as connection:
+        connection.execute(text("UPDATE passes SET expiry_told = expires_at WHERE expires_at <= :now"), {"now": now})
+
+
+def _events(store: Store, place: int) -> str:
+    """Write the statement that stores one event for each pass. IDs begin with their times, as real ones do."""
+    hexadecimal = "printf('%012x', {})" if store.is_sqlite else "lpad(to_hex({}), 12, '0')"
+    at = "created_at + :after"
+    event_id = f"'evt_' || {hexadecimal.format(at)} || '{place:02x}' || substr(id, 20)"
+    # Those that were redeemed tell of that instead: a rare type.
+    event_type = "CASE WHEN redeemed_at IS NOT NULL THEN 'pass.redeemed' ELSE :type END" if place == 2 else ":type"
+    return (
+        "INSERT INTO events (id, account_id, mode, type, program_id, pass_id, operation_id, data, created_at)"
+        f" SELECT {event_id}, account_id, mode, {event_type}, program_id, id, NULL, :data, {at} FROM passes ORDER BY id"
+    )
+
+
+def _small_program(account_id: str) -> Program:
+    like = demo_programs(account_id, system_clock())[0]
     return replace(like, id=SMALL, name="Small Club", tiers=(Tier("tier_bench_small", "Standard"),))
 
 
@@ -74,8 +107,8 @@ def _insert(store: Store, rows: list[tuple[Any, ...]]) -> None:
                 copy.write_row(row)
 
 
-def _row(database: Database, number: int, total: int) -> tuple[Any, ...]:
-    columns = passes.to_row(_pass(database.account.id, number, total))
+def _row(account_id: str, number: int, total: int) -> tuple[Any, ...]:
+    columns = passes.to_row(_pass(account_id, number, total))
     return tuple(columns[name] for name in passes.WRITTEN)
 
 
@@ -131,6 +164,6 @@ def _program(share: float) -> tuple[str, str]:
     return (COUPON, "tier_demo_welcome") if share < 0.8 else (TICKET, "tier_demo_standing")
 
 
-def all_passes(database: Database, total: int) -> Iterator[Pass]:
+def all_passes(account_id: str, total: int) -> Iterator[Pass]:
     """Give what `fill` stores, for tests."""
-    return (_pass(database.account.id, number, total) for number in range(total))
+    return (_pass(account_id, number, total) for number in range(total))

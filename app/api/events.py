@@ -11,7 +11,7 @@ from marshmallow import fields
 from app.accounts.keys import Caller
 from app.answer import example, said
 from app.api.blueprint import Blueprint, json_answer
-from app.api.paging import PageQuery, page_answer, page_of
+from app.api.paging import PageQuery, page_answer, show_page
 from app.events import outbox
 from app.events.outbox import Event
 from app.events.types import DESCRIPTIONS, POINTS_CHANGED
@@ -99,8 +99,8 @@ def blueprints() -> list[Blueprint]:
                 since=query.get("since"),
                 until=query.get("until"),
                 before=query.get("cursor"),
-                limit=query["limit"] + 1,
+                limit=query["limit"],
             )
-        return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
+        return json_answer(show_page(found, show_event))
 
     return [blueprint]

@@ -12,7 +12,7 @@ from app.answer import to_text
 from app.api import hook_schemas as say
 from app.api.blueprint import Blueprint, json_answer
 from app.api.event_types import sample_of
-from app.api.paging import PageQuery, page_of
+from app.api.paging import PageQuery, page_of, show_page
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
 from app.events import deliveries, hooks, maintenance
 from app.events.deliveries import Delivery, DeliveryStatus
@@ -195,9 +195,9 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         with current_service().store.read() as connection:
             _find(connection, caller, hook_id)
             found = deliveries.page(
-                connection, hook_id, status=status, before=query.get("cursor"), limit=query["limit"] + 1
+                connection, hook_id, status=status, before=query.get("cursor"), limit=query["limit"]
             )
-        return json_answer(page_of(found, query["limit"], show_delivery, lambda delivery: delivery.id))
+        return json_answer(show_page(found, show_delivery))
 
     @blueprint.route(
         "/<id:hook_id>/deliveries/<id:delivery_id>/replay",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import marshmallow as ma
 
 from app.schema import Base, Documented, Identifier
+from app.store.pages import Page
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 100
 _WHOLE = re.compile(r"[0-9]{1,3}")
@@ -45,7 +46,8 @@ def page_answer(name: str, item: ma.Schema) -> ma.Schema:
             allow_none=True,
             metadata={
                 "title": "Next Cursor",
-                "description": "Give it as `cursor` to get the next page; null on the last.",
+                "description": "Give it as `cursor` to get the next page; null on the last. A page may hold fewer "
+                "items than `limit`, or none, and still name a next one: only null says that there is no more.",
             },
         ),
     }
@@ -58,3 +60,8 @@ def page_of(
     """Make a page from the rows that were found, which are `limit + 1` where there is another page."""
     shown = found[:limit]
     return {"data": [show(row) for row in shown], "next_cursor": id_of(shown[-1]) if len(found) > limit else None}
+
+
+def show_page(found: Page[Row], show: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
+    """Make the answer of a page."""
+    return {"data": [show(item) for item in found.items], "next_cursor": found.next_cursor}

@@ -11,7 +11,7 @@ from app.accounts.keys import Caller
 from app.answer import PassAnswer, describe, example
 from app.api.blueprint import Blueprint, json_answer
 from app.api.events import EVENT_EXAMPLE, EVENT_PAGE, show_event
-from app.api.paging import PageQuery, page_answer, page_of
+from app.api.paging import PageQuery, page_answer, show_page
 from app.errors import NotFound, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
 from app.events import outbox
 from app.model import InstallState, Status
@@ -56,7 +56,9 @@ def blueprints() -> list[Blueprint]:
         operationId="list_passes",
         summary="List and find passes",
         description="All passes of the account in the key's mode, newest first; with `updated_since` the last changed "
-        "first. Filters can be combined.",
+        "first. Filters can be combined. One filter alone, and a program with a status, tier, email, external ID or "
+        "`updated_since`, is found at once however many passes there are. Of other combinations a page looks at 2000 "
+        "passes at most: it may hold fewer than `limit`, or none, and still name a next page.",
     )
     @blueprint.arguments(PassQuery(), location="query")
     @blueprint.answers(PASS_PAGE, {"data": [PASS_EXAMPLE], "next_cursor": None}, description="A page of passes.")
@@ -95,9 +97,9 @@ def blueprints() -> list[Blueprint]:
                 caller.mode,
                 pass_id=pass_id,
                 before=query.get("cursor"),
-                limit=query["limit"] + 1,
+                limit=query["limit"],
             )
-        return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
+        return json_answer(show_page(found, show_event))
 
     return [blueprint]
 
@@ -134,17 +136,12 @@ def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) ->
             wanted,
             now=now,
             cursor=query.get("cursor"),
-            limit=query["limit"] + 1,
+            limit=query["limit"],
         )
-    if not found and not has_looked and _names_one(query) and fetch_if_missing(service, caller, query):
+    if not found.items and not has_looked and _names_one(query) and fetch_if_missing(service, caller, query):
         return _list(caller, query, has_looked=True)
     public_url = service.public_url
-    return page_of(
-        found,
-        query["limit"],
-        lambda row: describe(*row, now=now, public_url=public_url),
-        lambda row: pass_lists.cursor_of(row[0], wanted),
-    )
+    return show_page(found, lambda row: describe(*row, now=now, public_url=public_url))
 
 
 def _names_one(query: dict[str, Any]) -> bool:

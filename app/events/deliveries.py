@@ -19,9 +19,11 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from app.answer import to_text
 from app.events.schedule import Outcome
 from app.model import IdKind, new_id
+from app.store import pages
 from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.tables import LEASED, PENDING, deliveries
+from app.store.pages import Listing, Page, Range, unindexed
+from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
 AT_ONCE = 2
@@ -199,14 +201,16 @@ def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | No
 
 def page(
     connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
-) -> list[Delivery]:
+) -> Page[Delivery]:
     """Return at most `limit` deliveries, newest first, those older than the ID `before`."""
-    query = select(deliveries).where(deliveries.c.hook_id == hook_id)
-    if status is not None:
-        query = query.where(deliveries.c.status == status.value)
-    if before is not None:
-        query = query.where(deliveries.c.id < before)
-    return [_from_columns(row) for row in connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))]
+    wanted, checks = Range([(deliveries.c.hook_id, hook_id)]), []
+    if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
+        wanted = Range([(deliveries.c.status, status.value), *wanted.equal], [UNDELIVERED])
+    elif status is not None:
+        checks = [unindexed(deliveries.c.status) == status.value]
+    listing = Listing((deliveries.c.id,), [wanted], checks)
+    found = pages.read(connection, select(deliveries), listing, before, limit)
+    return Page([_from_columns(row) for row in found.items], found.next_cursor)
 
 
 def next_due(connection: Connection, hook_id: str, after: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
@@ -17,9 +17,16 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from app.answer import to_text
 from app.events import deliveries
 from app.events.hooks import EVERYTHING
-from app.model import IdKind, Mode, Pass, new_id
+from app.events.types import DESCRIPTIONS
+from app.model import Mode, Pass, first_event_id, new_event_id
+from app.store import pages
 from app.store.columns import Statement, instant, to_json, to_milliseconds
-from app.store.tables import events, hooks
+from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
+from app.store.tables import events, hooks, programs
+
+# An ID begins with the event's time. Those of earlier versions began with the time at which it was written, which is
+# less than this apart from it; migration 0006 sees to that.
+ID_TOLERANCE = timedelta(minutes=1)
 
 _INSERT = Statement(insert(events))
 _BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
@@ -95,7 +102,7 @@ def record_of_hook(
 
 
 def _write(connection: Connection, row: dict[str, str | None], at: datetime, now: datetime) -> None:
-    event_id = new_id(IdKind.EVENT)
+    event_id = new_event_id(at)
     _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
     scope = {"account_id": row["account_id"], "mode": row["mode"]}
     for hook_id, event_types, program_id in _LISTENING.run(connection, scope).fetchall():
@@ -146,22 +153,33 @@ def page(
     until: datetime | None = None,
     before: str | None,
     limit: int,
-) -> list[Event]:
+) -> Page[Event]:
     """Return at most `limit` events, newest first, those older than the event ID `before`."""
-    query = select(events).where(events.c.account_id == account_id, events.c.mode == mode.value)
-    if event_type is not None:
-        query = query.where(events.c.type == event_type)
-    if program_id is not None:
-        query = query.where(events.c.program_id == program_id)
+    equal = {"type": event_type, "program_id": program_id}
+    mine = [(events.c.account_id, account_id), (events.c.mode, mode.value)]
+    checks: list[Condition] = []
     if pass_id is not None:
-        query = query.where(events.c.pass_id == pass_id)
+        ranges = [Range([(events.c.pass_id, pass_id)], [unindexed(column) == value for column, value in mine])]
+        checks = [unindexed(events.c[name]) == value for name, value in equal.items() if value is not None]
+    elif program_id is not None:
+        # A program's index names no account. Nobody else's is looked into.
+        is_own = (programs.c.id == program_id, programs.c.account_id == account_id, programs.c.mode == mode.value)
+        own_program = (events.c.program_id, select(programs.c.id).where(*is_own).scalar_subquery())
+        types = DESCRIPTIONS if event_type is None else (event_type,)
+        ranges = [Range([own_program, (events.c.type, one)]) for one in types]
+    else:
+        ranges = [Range(mine if event_type is None else [*mine, (events.c.type, event_type)])]
+    least: Place | None = None
     if since is not None:
-        query = query.where(events.c.created_at >= to_milliseconds(since))
+        least = (first_event_id(since - ID_TOLERANCE),)
+        checks.append(unindexed(events.c.created_at) >= to_milliseconds(since))
     if until is not None:
-        query = query.where(events.c.created_at <= to_milliseconds(until))
-    if before is not None:
-        query = query.where(events.c.id < before)
-    return [_from_columns(row) for row in connection.execute(query.order_by(events.c.id.desc()).limit(limit))]
+        after = first_event_id(until + ID_TOLERANCE)
+        before = after if before is None else min(before, after)
+        checks.append(unindexed(events.c.created_at) <= to_milliseconds(until))
+    listing = Listing((events.c.id,), ranges, checks, least)
+    found = pages.read(connection, select(events), listing, before, limit)
+    return Page([_from_columns(row) for row in found.items], found.next_cursor)
 
 
 def _from_columns(columns: Sequence[Any]) -> Event:

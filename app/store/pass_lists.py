@@ -1,20 +1,23 @@
-"""Lists of passes: what they are narrowed to, their order, and where a page goes on."""
+"""Lists of passes: what they are narrowed to, and which index each is read from (`pages.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, TextClause, literal, or_, tuple_
+from sqlalchemy import Column, Connection, ScalarSelect, and_, func, or_, select
 
-from app.model import InstallState, Mode, Pass, Status
+from app.model import InstallState, Mode, Status
+from app.store import pages
 from app.store.columns import to_milliseconds
+from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
 from app.store.passes import WITH_PROGRAM, Found, found_from
-from app.store.tables import NOT_ONLY_ISSUED, passes
+from app.store.tables import EXPIRY_NOT_NOTIFIED, HAS_EMAIL, passes, programs
 
-MILLISECONDS_DIGITS = 15
+Equal = tuple[Column[Any], Any]
+# The values of `closed_by`.
+NOTHING, EXPIRED, REDEEMED, REVOKED = "nothing", "expired", "redeemed", "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +42,121 @@ def page(
     now: datetime,
     cursor: str | None,
     limit: int,
-) -> list[Found]:
-    """Return at most `limit` passes that fit `wanted`, those after `cursor` (see `cursor_of`).
+) -> Page[Found]:
+    """Return at most `limit` passes that fit `wanted`, those after `cursor`.
 
     Newest first; with `updated_since` those that changed last come first, for nothing else can be read from an index.
     """
-    conditions: list[Any] = [passes.c.account_id == account_id, passes.c.mode == mode.value, *_conditions(wanted, now)]
-    order = [passes.c.updated_at, passes.c.id] if wanted.updated_since is not None else [passes.c.id]
-    if cursor is not None:
-        conditions.append(tuple_(*order) < tuple_(*_read_cursor(cursor, len(order))))
-    query = WITH_PROGRAM.where(*conditions).order_by(*(column.desc() for column in order)).limit(limit)
-    return [found_from(row) for row in connection.execute(query)]
-
-
-def cursor_of(shown: Pass, wanted: PassFilter) -> str:
-    """Return what continues a list after the pass."""
-    return shown.id if wanted.updated_since is None else f"{to_milliseconds(shown.updated_at)}-{shown.id}"
-
-
-def _read_cursor(cursor: str, parts: int) -> list[ColumnElement[Any]]:
-    """Return a cursor's values. One of another list, or an invented one, is no error."""
-    milliseconds, _, pass_id = cursor.partition("-") if parts > 1 else ("", "", cursor)
-    values: list[ColumnElement[Any]] = [literal(pass_id)]
-    if parts > 1:
-        is_number = milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) <= MILLISECONDS_DIGITS
-        values.insert(0, literal(int(milliseconds) if is_number else 0, BigInteger))
-    return values
-
-
-def _conditions(wanted: PassFilter, now: datetime) -> Iterator[ColumnElement[bool] | TextClause]:
-    equal = {passes.c.tier_id: wanted.tier_id, passes.c.email: wanted.email, passes.c.external_id: wanted.external_id}
-    narrow = [column == value for column, value in equal.items() if value is not None]
-    yield from narrow
-    if wanted.program_id is not None:
-        # SQLite would choose the program's index. It cannot use that for an expression, and takes the narrower one.
-        is_narrowed = bool(narrow) or wanted.status in (Status.REVOKED, Status.REDEEMED)
-        yield (passes.c.program_id.concat("") if is_narrowed else passes.c.program_id) == wanted.program_id
-    if wanted.install_state is not None:
-        yield passes.c.install_state == wanted.install_state.value
-        if wanted.install_state is not InstallState.ISSUED:
-            yield NOT_ONLY_ISSUED  # the words of the index, or it is not used
+    answered, ranges = _Choice(account_id, mode, wanted, now).ranges(connection)
+    order: tuple[Column[Any], ...] = (passes.c.id,)
+    least: Place | None = None
     if wanted.updated_since is not None:
-        yield passes.c.updated_at >= to_milliseconds(wanted.updated_since)
+        order, least = (passes.c.updated_at, passes.c.id), (to_milliseconds(wanted.updated_since), "")
+    checks = [check for name, check in _checks(wanted, now).items() if name not in answered]
+    found = pages.read(connection, WITH_PROGRAM, Listing(order, ranges, checks, least), cursor, limit)
+    return Page([found_from(row) for row in found.items], found.next_cursor)
+
+
+def _checks(wanted: PassFilter, now: datetime) -> dict[str, Condition]:
+    """Return each filter as a condition that is looked up in no index."""
+    values = {
+        "program_id": wanted.program_id,
+        "tier_id": wanted.tier_id,
+        "email": wanted.email,
+        "install_state": None if wanted.install_state is None else wanted.install_state.value,
+    }
+    checks: dict[str, Condition] = {
+        name: unindexed(passes.c[name]) == value for name, value in values.items() if value is not None
+    }
     if wanted.status is not None:
-        yield from _has_status(wanted.status, now)
+        checks["status"] = _has_status(wanted.status, now)
+    return checks
 
 
-def _has_status(status: Status, now: datetime) -> Iterator[ColumnElement[bool]]:
+def _has_status(status: Status, now: datetime) -> Condition:
     """`Pass.status` as SQL; a test compares the two."""
+    closed_by, expires_at = unindexed(passes.c.closed_by), passes.c.expires_at
     match status:
         case Status.REVOKED | Status.REDEEMED:
-            yield passes.c.closed_by == status.value
+            return closed_by == status.value
         case Status.EXPIRED:
-            yield passes.c.closed_by == "nothing"
-            yield passes.c.expires_at <= to_milliseconds(now)
+            return and_(closed_by.in_([NOTHING, EXPIRED]), expires_at <= to_milliseconds(now))
         case Status.ACTIVE:
-            yield passes.c.closed_by == "nothing"
-            yield or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
+            return and_(closed_by.in_([NOTHING, EXPIRED]), _is_valid(now))
+
+
+def _is_valid(now: datetime) -> Condition:
+    return or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
+
+
+class _Choice:
+    """Chooses what is read from an index: a pair that has one, else what likely narrows the list most."""
+
+    def __init__(self, account_id: str, mode: Mode, wanted: PassFilter, now: datetime) -> None:
+        self._account_id, self._mode, self._wanted, self._now = account_id, mode, wanted, now
+        self._mine: list[Equal] = [(passes.c.account_id, account_id), (passes.c.mode, mode.value)]
+        # A program's index names no account. Nobody else's is looked into.
+        self._scope = self._mine if wanted.program_id is None else [(passes.c.program_id, self._own_program())]
+
+    def _own_program(self) -> ScalarSelect[str]:
+        own = (programs.c.account_id == self._account_id, programs.c.mode == self._mode.value)
+        return select(programs.c.id).where(programs.c.id == self._wanted.program_id, *own).scalar_subquery()
+
+    def ranges(self, connection: Connection) -> tuple[set[str], list[Range]]:
+        """Return where in the indexes the passes are, and which filters that answers."""
+        wanted, scope = self._wanted, self._scope
+        if wanted.external_id is not None:
+            program = [] if wanted.program_id is None else [(passes.c.program_id, wanted.program_id)]
+            equal = [*self._mine, (passes.c.external_id, wanted.external_id), *program]
+            # One in each program, and those that were revoked for good.
+            return {"program_id"}, [Range(equal, is_in_order=False)]
+        if wanted.updated_since is not None:
+            return {"program_id"}, [Range(scope)]
+        if wanted.email is not None:
+            return {"email"}, [Range([*self._mine, (passes.c.email, wanted.email)], [HAS_EMAIL])]
+        if wanted.tier_id is not None:
+            return {"program_id", "tier_id"}, [Range([*scope, (passes.c.tier_id, wanted.tier_id)])]
+        if wanted.status is not None:
+            return self._of_status(connection, wanted.status)
+        if wanted.program_id is not None:
+            ends = (NOTHING, EXPIRED, REDEEMED, REVOKED)
+            return {"program_id"}, [self._closed_by(end) for end in ends]
+        states = [wanted.install_state] if wanted.install_state is not None else list(InstallState)
+        return {"install_state"}, [Range([*scope, (passes.c.install_state, state.value)]) for state in states]
+
+    def _of_status(self, connection: Connection, status: Status) -> tuple[set[str], list[Range]]:
+        """Return the ranges of a status, of one program or of all.
+
+        That a pass has expired is in the index once an event has told of it, within about a minute. Until then it is
+        among those that nothing has closed. Where more passes than a page looks at wait for their event (no worker
+        runs), each pass has to be looked at.
+        """
+        if status in (Status.REVOKED, Status.REDEEMED):
+            return {"program_id", "status"}, [self._closed_by(status.value)]
+        if _count_late(connection, self._now) > pages.SCANNED:
+            ends = [NOTHING, EXPIRED] if status is Status.EXPIRED else [NOTHING]
+            return {"program_id"}, [self._closed_by(end) for end in ends]
+        if status is Status.ACTIVE:
+            return {"program_id", "status"}, [self._closed_by(NOTHING, _is_valid(self._now))]
+        return {"program_id", "status"}, [self._closed_by(EXPIRED), self._late()]
+
+    def _closed_by(self, end: str, *conditions: Condition) -> Range:
+        return Range([*self._scope, (passes.c.closed_by, end)], conditions)
+
+    def _late(self) -> Range:
+        wanted = self._wanted
+        own = {passes.c.account_id: self._account_id, passes.c.mode: self._mode.value}
+        if wanted.program_id is not None:
+            own[passes.c.program_id] = wanted.program_id
+        conditions = [*_is_late(self._now), *(unindexed(column) == value for column, value in own.items())]
+        return Range([], conditions, is_in_order=False)
+
+
+def _count_late(connection: Connection, now: datetime) -> int:
+    """Count the passes of all accounts that have expired and that no event has told of yet, up to a bound."""
+    query = select(passes.c.id).where(*_is_late(now)).order_by(passes.c.expires_at).limit(pages.SCANNED + 1)
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def _is_late(now: datetime) -> list[Condition]:
+    return [EXPIRY_NOT_NOTIFIED, passes.c.expires_at <= to_milliseconds(now)]

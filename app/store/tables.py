@@ -71,12 +71,14 @@ programs = Table(
     Column("upstream", Text),
 )
 Index("ix_programs_world", programs.c.account_id, programs.c.mode, programs.c.id)
+Index("ix_programs_kind", programs.c.account_id, programs.c.mode, programs.c.kind, programs.c.id)
 Index("uq_programs_name", programs.c.account_id, programs.c.mode, programs.c.name, unique=True)
 # NULL for programs of our own, and two NULLs are never equal.
 Index("uq_programs_upstream", programs.c.account_id, programs.c.mode, programs.c.upstream_id, unique=True)
 
 CLOSED_BY = (
-    "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN redeemed_at IS NOT NULL THEN 'redeemed' ELSE 'nothing' END"
+    "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN redeemed_at IS NOT NULL THEN 'redeemed'"
+    " WHEN expires_at = expiry_told THEN 'expired' ELSE 'nothing' END"
 )
 
 passes = Table(
@@ -105,7 +107,8 @@ passes = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("upstream_id", String(64)),
-    # What ended the pass, if something did: lists by status are read from its index. The database works it out.
+    # What ended the pass, if something did: lists by status are read from its index. The database works it out, and
+    # learns of an expiry when an event tells of it.
     Column("closed_by", String(8), Computed(CLOSED_BY, persisted=True)),
     # The `expires_at` that an event has told of; another one is another expiry.
     Column("expiry_told", BigInteger),
@@ -114,8 +117,20 @@ passes = Table(
     Column("ticket", Text),
 )
 # One pass for one external ID: the promise is kept here, whatever two servers do at the same moment. A permanently
-# revoked pass keeps its external ID for the record and sets it free for a new one.
-Index("uq_passes_external_id", passes.c.program_id, passes.c.external_id, passes.c.deleted_at, unique=True)
+# revoked pass keeps its external ID for the record and sets it free for a new one. Account and mode follow from the
+# program; with them the external ID is found in all programs at once.
+HAS_EXTERNAL_ID = text("external_id IS NOT NULL")
+Index(
+    "uq_passes_external_id",
+    passes.c.account_id,
+    passes.c.mode,
+    passes.c.external_id,
+    passes.c.program_id,
+    passes.c.deleted_at,
+    unique=True,
+    sqlite_where=HAS_EXTERNAL_ID,
+    postgresql_where=HAS_EXTERNAL_ID,
+)
 # One pass for one record of a remote issuer, whoever finds it first.
 AT_REMOTE_ISSUER = text("upstream_id IS NOT NULL")
 Index(
@@ -126,24 +141,25 @@ Index(
     sqlite_where=AT_REMOTE_ISSUER,
     postgresql_where=AT_REMOTE_ISSUER,
 )
-# One index for each filter of GET /v1/passes; all end in the ID, so that a page is read in its order. Without
-# statistics SQLite takes the index with the most equal columns, and between equals the partial one.
-Index("ix_passes_world", passes.c.account_id, passes.c.mode, passes.c.id)
-Index("ix_passes_program", passes.c.account_id, passes.c.mode, passes.c.program_id, passes.c.id)
+# Lists of passes are read from these (`pass_lists.py`); all end in the list's order. Passes of all states, or of all
+# ends, are merged from the ranges of each, so that no index is needed without them.
+Index("ix_passes_install_state", passes.c.account_id, passes.c.mode, passes.c.install_state, passes.c.id)
 Index("ix_passes_tier", passes.c.account_id, passes.c.mode, passes.c.tier_id, passes.c.id)
 Index("ix_passes_closed_by", passes.c.account_id, passes.c.mode, passes.c.closed_by, passes.c.id)
 Index("ix_passes_updated", passes.c.account_id, passes.c.mode, passes.c.updated_at, passes.c.id)
-for name in ("email", "external_id"):
-    given = text(f"{name} IS NOT NULL")
-    Index(
-        f"ix_passes_{name}",
-        passes.c.account_id,
-        passes.c.mode,
-        passes.c[name],
-        passes.c.id,
-        sqlite_where=given,
-        postgresql_where=given,
-    )
+Index("ix_passes_program_tier", passes.c.program_id, passes.c.tier_id, passes.c.id)
+Index("ix_passes_program_closed_by", passes.c.program_id, passes.c.closed_by, passes.c.id)
+Index("ix_passes_program_updated", passes.c.program_id, passes.c.updated_at, passes.c.id)
+HAS_EMAIL = text("email IS NOT NULL")
+Index(
+    "ix_passes_email",
+    passes.c.account_id,
+    passes.c.mode,
+    passes.c.email,
+    passes.c.id,
+    sqlite_where=HAS_EMAIL,
+    postgresql_where=HAS_EMAIL,
+)
 # What the search for expired passes reads: those whose expiry no event has told of yet.
 EXPIRY_NOT_NOTIFIED = text(
     "expires_at IS NOT NULL AND closed_by = 'nothing' AND (expiry_told IS NULL OR expiry_told <> expires_at)"
@@ -153,16 +169,6 @@ Index(
     passes.c.expires_at,
     sqlite_where=EXPIRY_NOT_NOTIFIED,
     postgresql_where=EXPIRY_NOT_NOTIFIED,
-)
-NOT_ONLY_ISSUED = text("install_state <> 'issued'")
-Index(
-    "ix_passes_install_state",
-    passes.c.account_id,
-    passes.c.mode,
-    passes.c.install_state,
-    passes.c.id,
-    sqlite_where=NOT_ONLY_ISSUED,
-    postgresql_where=NOT_ONLY_ISSUED,
 )
 
 operations = Table(
@@ -223,6 +229,7 @@ events = Table(
 )
 Index("ix_events_world", events.c.account_id, events.c.mode, events.c.id)
 Index("ix_events_type", events.c.account_id, events.c.mode, events.c.type, events.c.id)
+Index("ix_events_program", events.c.program_id, events.c.type, events.c.id)
 Index("ix_events_pass", events.c.pass_id, events.c.id)
 
 connections = Table(
@@ -324,6 +331,16 @@ deliveries = Table(
     Column("finished_at", BigInteger),
 )
 Index("ix_deliveries_hook", deliveries.c.hook_id, deliveries.c.id)
+# Most are delivered and cost nothing here.
+UNDELIVERED = text("status IN ('failed', 'dropped')")
+Index(
+    "ix_deliveries_undelivered",
+    deliveries.c.status,
+    deliveries.c.hook_id,
+    deliveries.c.id,
+    sqlite_where=UNDELIVERED,
+    postgresql_where=UNDELIVERED,
+)
 PENDING = text("status = 'pending'")
 Index(
     "ix_deliveries_pending",

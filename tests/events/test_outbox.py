@@ -77,7 +77,7 @@ def test_a_page_holds_only_the_events_of_its_account_and_mode(any_world: World) 
         mine = outbox.page(connection, any_world.account.id, Mode.TEST, before=None, limit=10)
         live = outbox.page(connection, any_world.account.id, Mode.LIVE, before=None, limit=10)
         other = outbox.page(connection, "acct_other", Mode.TEST, before=None, limit=10)
-    assert ([event.type for event in mine], live, other) == (["pass.created"], [], [])
+    assert ([event.type for event in mine.items], live.items, other.items) == (["pass.created"], [], [])
 
 
 def test_a_page_begins_below_the_event_named(world: World) -> None:
@@ -85,8 +85,8 @@ def test_a_page_begins_below_the_event_named(world: World) -> None:
         world.make_pass()
     with world.service.store.read() as connection:
         every = outbox.page(connection, world.account.id, Mode.TEST, before=None, limit=10)
-        rest = outbox.page(connection, world.account.id, Mode.TEST, before=every[0].id, limit=1)
-    assert rest == every[1:2]
+        rest = outbox.page(connection, world.account.id, Mode.TEST, before=every.items[0].id, limit=1)
+    assert (rest.items, rest.next_cursor) == (every.items[1:2], every.items[1].id)
 
 
 def test_the_reason_is_in_the_event_whatever_characters_it_has(world: World) -> None:

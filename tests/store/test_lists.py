@@ -33,7 +33,7 @@ def page(
 ) -> list[Pass]:
     with world.service.store.read() as connection:
         found = pass_lists.page(connection, world.account.id, Mode.TEST, wanted, now=now, cursor=before, limit=limit)
-    return [one for one, _ in found]
+    return [one for one, _ in found.items]
 
 
 def test_the_status_in_sql_is_the_status_of_the_pass(any_world: World) -> None:

@@ -163,7 +163,7 @@ def test_a_pass_belongs_to_one_account_and_mode(any_world: World) -> None:
             by_email = passes.get_by_email(connection, account_id, mode, MEMBERSHIP, "ada@example.com")
             wanted = pass_lists.PassFilter()
             page = pass_lists.page(connection, account_id, mode, wanted, now=NOW, cursor=None, limit=10)
-            assert [by_id is not None, by_external_id is not None, bool(by_email), bool(page)] == [mine] * 4
+            assert [by_id is not None, by_external_id is not None, bool(by_email), bool(page.items)] == [mine] * 4
 
 
 def test_a_pass_is_found_by_its_address_alone(world: World) -> None:
