@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from huey import crontab
 
-from app import logs, sweeps
+from app import heartbeat, logs, sweeps
 from app.accounts.secret import Purpose
 from app.events import maintenance
 from app.queue.posting import Poster
@@ -51,6 +51,7 @@ class Jobs(Queue):
         logs.configure(_settings.log_level)
         delivery_worker()  # made before there are threads that would each make one
         post("sweep", "")
+        heartbeat.start(service())
         return super().create_consumer(**options)
 
 

@@ -54,7 +54,8 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
     "queue": set(),
-    "jobs": {"accounts", "events", "logs", "operations", "queue", "service", "store", "sweeps", "sync"},
+    "heartbeat": {"service", "store"},
+    "jobs": {"accounts", "events", "heartbeat", "logs", "operations", "queue", "service", "store", "sweeps", "sync"},
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
@@ -62,7 +63,18 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.
-WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "queue", "store", "sweeps"}
+WITHOUT_FLASK = PLAIN | {
+    "accounts",
+    "actions",
+    "demo",
+    "events",
+    "heartbeat",
+    "issuers",
+    "jobs",
+    "queue",
+    "store",
+    "sweeps",
+}
 
 LONGEST = 300
 MAY_BE_LONGER = {
