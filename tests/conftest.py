@@ -9,7 +9,7 @@ import pytest
 
 from tests.world import World, make_world
 
-pytest_plugins = ["tests.strict", "tests.postgres", "tests.browser"]
+pytest_plugins = ["tests.strict", "tests.postgres", "tests.redis_server", "tests.browser"]
 
 
 @pytest.fixture

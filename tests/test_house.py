@@ -100,6 +100,7 @@ TIME_CALLS = {
 MAY_ASK_FOR_THE_TIME = {
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/timed.py": "how long an answer may take",
+    "app/api/shared_limit.py": "how long Redis is left alone",
     "app/events/sending.py": "how long an attempt took",
     "app/model.py": "the clock itself; and IDs sort by the real time, in tests too",
     "app/observe.py": "how long a request took",
