@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from huey import crontab
 
 from app import heartbeat, logs, sweeps
 from app.accounts.secret import Purpose
+from app.connection_budget import WORKER_CONNECTIONS, warn_if_too_few
 from app.events import maintenance
 from app.queue.posting import Poster
 from app.queue.queue import Queue, make_queue
@@ -49,6 +51,7 @@ class Jobs(Queue):
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        warn_if_too_few(_settings)
         delivery_worker()  # made before there are threads that would each make one
         post("sweep", "")
         heartbeat.start(service())
@@ -65,7 +68,8 @@ huey = make_queue(Jobs, _settings, _sign)
 @lru_cache(maxsize=1)
 def service() -> Service:
     """Return the parts the jobs work with, made when the first job needs them."""
-    return make_service(_settings, post=post)
+    # A connection to the database for each of the worker's threads, however many the web server has.
+    return make_service(replace(_settings, web_threads=WORKER_CONNECTIONS), post=post)
 
 
 def _alone(do: Callable[[], None]) -> Callable[[], None]:
