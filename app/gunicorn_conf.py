@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from app import logs
 from app.api.problems import CONTENT_TYPE, document
+from app.connection_budget import warn_if_too_few
 from app.errors import Internal, MalformedRequest
 from app.model import IdKind, new_id
 from app.service import make_vault
@@ -52,7 +53,9 @@ def write_problem(connection: socket.socket, status: int, reason: str, message: 
     # The request is not trusted to be repeated back: what was wrong with it is in the log, under the same ID.
     error = Internal() if status >= 500 else MalformedRequest(f"The web server refused the request: {reason}.")
     request_id = new_id(IdKind.REQUEST)
-    logging.getLogger("gunicorn.error").warning("refused", extra={"request_id": request_id, "reason": message})
+    logging.getLogger("gunicorn.error").warning(
+        "refused", extra={"request_id": request_id, "code": error.code, "reason": message}
+    )
     body = to_json({**document(error, _settings.public_url, request_id), "status": status}).encode()
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {CONTENT_TYPE}\r\n"
@@ -88,6 +91,11 @@ def on_starting(_server: Arbiter) -> None:
     """Start with empty figures: those of dead processes of the last run would be counted again."""
     shutil.rmtree(_metrics_dir, ignore_errors=True)
     _metrics_dir.mkdir(parents=True)
+
+
+def when_ready(_server: Arbiter) -> None:
+    """Say beforehand where PostgreSQL will run out of connections."""
+    warn_if_too_few(_settings)
 
 
 def post_worker_init(_worker: Any) -> None:

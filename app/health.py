@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.answer import to_text
 from app.errors import NotReady
 from app.service import current_service
+from app.store import workers
 from app.store.migrate import is_current
 
 
@@ -22,10 +24,10 @@ def alive() -> Response:
 
 
 def ready() -> Response:
-    """Answer 200 when the database is there and has the tables of this version.
+    """Answer 200 when the database is there, with the tables of this version; with `?worker` when a worker lives, too.
 
     Raises:
-        NotReady: it is not; the sentence says what to do.
+        NotReady: it is not so; the sentence says what to do.
     """
     try:
         current = is_current(current_service().store)
@@ -38,4 +40,20 @@ def ready() -> Response:
             "The tables in the database are not those of this version. Run `passrail migrate`; "
             "if a newer version has run already, start that one."
         )
+    if "worker" in request.args:
+        _check_worker()
     return jsonify(status="ok")
+
+
+def _check_worker() -> None:
+    service = current_service()
+    with service.store.read() as connection:
+        seen = workers.seen_at(connection)
+    now = service.clock()
+    if any(workers.is_alive(at, now) for at in seen):
+        return
+    since = f"since {to_text(max(seen))}" if seen else "so far"
+    raise NotReady(
+        f"No worker has been alive {since}: events are not sent, expiries not told. Start the line `worker` of the "
+        "Procfile, with the same DATABASE_URL."
+    )

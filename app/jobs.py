@@ -7,16 +7,21 @@ queue may live in a plain file of this machine, or in a Redis that forgets.
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
-from huey import Huey, crontab
-from huey.storage import RedisStorage, SqliteStorage
+from huey import crontab
 
-from app import logs, sweeps
+from app import heartbeat, logs, sweeps
+from app.accounts.secret import Purpose
+from app.connection_budget import WORKER_CONNECTIONS, warn_if_too_few
 from app.events import maintenance
+from app.queue.posting import Poster
+from app.queue.queue import Queue, make_queue
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
 from app.store.troubles import Kind
@@ -34,7 +39,7 @@ except InvalidSetting as error:
 SWEEP = timedelta(minutes=1)
 
 
-class Jobs(Huey):  # type: ignore[misc]
+class Jobs(Queue):
     """The queue; its consumer logs as the rest of the service does, and begins with what the last one left."""
 
     def create_consumer(self, **options: Any) -> Any:
@@ -46,31 +51,40 @@ class Jobs(Huey):  # type: ignore[misc]
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        warn_if_too_few(_settings)
         delivery_worker()  # made before there are threads that would each make one
-        self.enqueue(sweep.s())
+        post("sweep", "")
+        heartbeat.start(service())
         return super().create_consumer(**options)
 
 
-def _make_queue() -> Jobs:
-    if _settings.redis_url:
-        from redis import ConnectionPool
-
-        pool = ConnectionPool.from_url(_settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
-        return Jobs("passrail", storage_class=RedisStorage, connection_pool=pool, results=False)
-    folder = Path(_settings.data_dir).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    # Nothing waits for the disk: what a power cut takes from the queue, the sweep finds.
-    file = str(folder / "jobs.db")
-    return Jobs("passrail", storage_class=SqliteStorage, filename=file, fsync=False, results=False)
+def _sign(message: str) -> str:
+    return service().secret.digest(Purpose.QUEUE, message)
 
 
-huey = _make_queue()
+huey = make_queue(Jobs, _settings, _sign)
 
 
 @lru_cache(maxsize=1)
 def service() -> Service:
     """Return the parts the jobs work with, made when the first job needs them."""
-    return make_service(_settings, post=post)
+    # A connection to the database for each of the worker's threads, however many the web server has.
+    return make_service(replace(_settings, web_threads=WORKER_CONNECTIONS), post=post)
+
+
+def _alone(do: Callable[[], None]) -> Callable[[], None]:
+    """Skip a sweep while an earlier one of this process is at it. Other workers' sweeps claim rows in the database."""
+    turn = threading.Lock()
+
+    @wraps(do)
+    def do_alone() -> None:
+        if turn.acquire(blocking=False):
+            try:
+                do()
+            finally:
+                turn.release()
+
+    return do_alone
 
 
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
@@ -90,7 +104,7 @@ def purge() -> None:
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
-@huey.lock_task("reconcile")  # type: ignore[untyped-decorator]
+@_alone
 def reconcile() -> None:
     """Once a minute: finish operations at remote issuers that crashed or whose outcome is unknown."""
     from app.operations.resume import resume_all
@@ -109,7 +123,7 @@ def read_webhook(webhook_id: str) -> None:
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
-@huey.lock_task("webhooks")  # type: ignore[untyped-decorator]
+@_alone
 def sweep_webhooks() -> None:
     """Once a minute: read webhooks whose job was lost, or that had to wait."""
     from app.sync.webhooks import read_all
@@ -126,7 +140,7 @@ def take_page(import_id: str) -> None:
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
-@huey.lock_task("imports")  # type: ignore[untyped-decorator]
+@_alone
 def sweep_imports() -> None:
     """Once a minute: go on with imports whose job was lost, or that had to wait for the issuer."""
     from app.sync.imports import take_all
@@ -188,14 +202,23 @@ def expire() -> None:
 def _deliver_at(hook_id: str, when: datetime) -> None:
     now = service().clock()
     if when <= now:
-        deliver(hook_id)
+        post("deliver", hook_id)
     elif when <= now + SWEEP:
-        deliver.schedule(args=(hook_id,), eta=when)
+        _poster.post("deliver", hook_id, when)
 
 
 def post(job: str, row_id: str) -> None:
-    """Put a job on a row into the queue. Loses nothing when the queue does: the sweeps look at the rows."""
-    try:
-        {"deliver": deliver, "read_webhook": read_webhook, "take_page": take_page}[job](row_id)
-    except Exception:  # the change is made: nothing the queue says may make it look otherwise
-        _log.warning("the queue does not take a job", exc_info=True)
+    """Post a job on a row, without waiting for the queue. Loses nothing when the queue does: sweeps find the rows."""
+    _poster.post(job, row_id)
+
+
+def _put(name: str, row_id: str, at: datetime | None) -> None:
+    job = {"deliver": deliver, "read_webhook": read_webhook, "take_page": take_page, "sweep": sweep}[name]
+    ids = (row_id,) if row_id else ()
+    if at is None:
+        job(*ids)
+    else:
+        job.schedule(args=ids, eta=at)
+
+
+_poster = Poster(_put)

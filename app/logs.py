@@ -16,6 +16,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
 from app.observe import method_of, time_text
+from app.outages import OncePerMinute
 from app.scrub import scrub, scrub_named, scrub_text
 from app.service import current_service
 
@@ -94,6 +95,7 @@ class StandardOutput(logging.StreamHandler[TextIO]):
     def __init__(self) -> None:
         logging.Handler.__init__(self)
         self.setFormatter(JsonLines())
+        self.addFilter(OncePerMinute())
         self.addFilter(Scrubber())
 
     @property

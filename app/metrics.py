@@ -8,6 +8,7 @@ master imports this package before it has read its configuration: hence it is im
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.observe import meters
 from app.service import Service, current_service
+from app.store import workers
 from app.store.columns import to_milliseconds
 from app.store.engine import Store
 from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations, troubles
@@ -128,6 +130,32 @@ class Troubles:
         yield given_up
 
 
+class Workers:
+    """Collector: workers that are alive, as their rows in the database tell."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the figures; nothing where the database cannot be reached."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        now = self._service.clock()
+        try:
+            with self._service.store.read() as connection:
+                seen = workers.seen_at(connection)
+        except SQLAlchemyError:
+            _log.warning("workers cannot be counted", exc_info=True)
+            return
+        alive = sum(workers.is_alive(at, now) for at in seen)
+        yield GaugeMetricFamily("passrail_workers", "Workers that are alive.", value=alive)
+        yield GaugeMetricFamily(
+            "passrail_worker_heartbeat_seconds",
+            "Since a worker was last alive; infinite where none ever was.",
+            value=max(0.0, (now - max(seen)).total_seconds()) if seen else math.inf,
+        )
+
+
 def init_app(app: Flask) -> None:
     """Add `GET /metrics`."""
     app.add_url_rule("/metrics", "metrics", show)
@@ -142,6 +170,7 @@ def show() -> Response:
     now.register(OpenOperations(current_service().store))
     now.register(Deliveries(current_service()))
     now.register(Troubles(current_service().store))
+    now.register(Workers(current_service()))
     return Response(generate_latest(_counted()) + generate_latest(now), content_type=CONTENT_TYPE_LATEST)
 
 

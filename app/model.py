@@ -212,6 +212,7 @@ class IdKind(StrEnum):
     TEST_EVENT = "evt_test"
     TIER = "tier"
     WEBHOOK = "whk"
+    WORKER = "wkr"
 
 
 # What may stand where an ID is expected, in paths and fields alike; anything else cannot name a thing of ours.

@@ -62,6 +62,7 @@ def _finish(response: Response) -> Response:
         fields["mode"] = str(caller.mode)
     if operation_id := context.get("operation_id"):
         fields["operation_id"] = operation_id
+    fields.update(context.get("refusal", ()))
     _write_request(fields)
     return response
 

@@ -81,8 +81,8 @@ class Settings:
     )
     redis_url: str = _setting(
         "",
-        "Address of a Redis server for the job queue, for example `redis://host:6379/0`. Needed when web server and "
-        "worker run on different machines. Default: a file in `DATA_DIR`.",
+        "Address of a Redis server for the job queue and the rate limit, for example `redis://host:6379/0`. Needed "
+        "when web server and worker run on different machines. Default: files in `DATA_DIR`.",
         begins=("redis://", "rediss://", "unix://"),
     )
     hook_allowed_hosts: str = _setting(

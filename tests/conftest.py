@@ -9,7 +9,14 @@ import pytest
 
 from tests.world import World, make_world
 
-pytest_plugins = ["tests.strict", "tests.thorough", "tests.tables", "tests.postgres", "tests.browser"]
+pytest_plugins = [
+    "tests.strict",
+    "tests.thorough",
+    "tests.tables",
+    "tests.postgres",
+    "tests.redis_server",
+    "tests.browser",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,7 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     "service": {"accounts", "issuers", "store"},
     "sweeps": {"service", "store"},
     "observe": set(),
-    "logs": {"observe", "service"},
+    "outages": set(),
+    "logs": {"observe", "outages", "service"},
     "metrics": {"observe", "service", "store"},
     "health": {"service", "store"},
     "security": {"service"},
@@ -53,8 +54,23 @@ ALLOWED: dict[str, set[str]] = {
     "actions": {"operations"},
     "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
-    "jobs": {"events", "logs", "operations", "service", "store", "sweeps", "sync"},
-    "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
+    "queue": set(),
+    "connection_budget": set(),
+    "heartbeat": {"service", "store"},
+    "jobs": {
+        "accounts",
+        "connection_budget",
+        "events",
+        "heartbeat",
+        "logs",
+        "operations",
+        "queue",
+        "service",
+        "store",
+        "sweeps",
+        "sync",
+    },
+    "gunicorn_conf": {"api", "connection_budget", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
     "cli": {
@@ -74,7 +90,18 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.
-WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store", "sweeps"}
+WITHOUT_FLASK = PLAIN | {
+    "accounts",
+    "actions",
+    "demo",
+    "events",
+    "heartbeat",
+    "issuers",
+    "jobs",
+    "queue",
+    "store",
+    "sweeps",
+}
 
 LONGEST = 300
 MAY_BE_LONGER = {
@@ -100,6 +127,7 @@ TIME_CALLS = {
 MAY_ASK_FOR_THE_TIME = {
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/timed.py": "how long an answer may take",
+    "app/api/shared_limit.py": "how long Redis is left alone",
     "app/events/sending.py": "how long an attempt took",
     "app/model.py": "the clock itself; and IDs sort by the real time, in tests too",
     "app/observe.py": "how long a request took",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from app import metrics, observe
+from app.heartbeat import Heartbeat
 from app.service import Service, make_service
 from app.settings import Settings
 from app.store import tables
 from app.store.migrate import migrate
 from tests.processes import free_port, running, wait_until
+from tests.world import FakeClock
 
 
 def figures(text: str) -> dict[str, float]:
@@ -98,6 +101,24 @@ def test_tells_the_open_operations_of_the_database(client: FlaskClient, service:
     text = client.get("/metrics").text
     assert figure(text, "passrail_operations_open", status="running") == 1
     assert figure(text, "passrail_operations_open", status="unknown") == 2
+
+
+def test_tells_when_a_worker_was_last_alive(tmp_path: Path) -> None:
+    settings, clock = Settings(data_dir=str(tmp_path)), FakeClock()
+    migrate(settings)
+    app = Flask("toy")
+    app.extensions["passrail"] = service = make_service(settings, clock)
+    observe.init_app(app)
+    metrics.init_app(app)
+    client = app.test_client()
+    assert figure(client.get("/metrics").text, "passrail_worker_heartbeat_seconds") == math.inf
+    Heartbeat(service).beat()
+    clock.advance(minutes=1)
+    Heartbeat(service).beat()
+    clock.advance(seconds=90)
+    text = client.get("/metrics").text
+    assert figure(text, "passrail_worker_heartbeat_seconds") == 90
+    assert figure(text, "passrail_workers") == 1
 
 
 def test_answers_without_a_database(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from app.api import (
 )
 from app.api.authentication import RateLimiter
 from app.api.blueprint import Blueprint
+from app.api.shared_limit import SharedRateLimiter
 from app.service import Service
 
 MAX_BODY_BYTES = 64 * 1024
@@ -35,12 +36,13 @@ def init_app(app: Flask) -> None:
     service: Service = app.extensions["passrail"]
     settings = service.settings
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    limiter = RateLimiter(
+    of_machine = RateLimiter(
         Path(settings.data_dir) / "ratelimit",
         settings.rate_limit_per_minute,
         settings.rate_limit_burst,
         service.clock,
     )
+    limiter = SharedRateLimiter(settings.redis_url, of_machine) if settings.redis_url else of_machine
     problems.init_app(app)
     authentication.init_app(app, limiter)
     issuer_webhooks.init_app(app)

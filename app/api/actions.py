@@ -142,7 +142,9 @@ def _add_batch(blueprint: Blueprint, action: Action) -> None:
             raise errors.InvalidIdempotencyKey(
                 "A batch has no idempotency key of its own. Give each item a unique_event_id."
             )
-        results = [_run_item(caller, action, index, item) for index, item in enumerate(data["items"])]
+        refusals: list[PassrailError] = []
+        results = [_run_item(caller, action, index, item, refusals) for index, item in enumerate(data["items"])]
+        problems.note_refusals(refusals)
         succeeded = sum(1 for result in results if result["succeeded"])
         return json_answer({"succeeded": succeeded, "failed": len(results) - succeeded, "results": results})
 
@@ -150,16 +152,21 @@ def _add_batch(blueprint: Blueprint, action: Action) -> None:
 BATCH_INPUT, BATCH_ANSWER = BatchInput(), BatchAnswer()
 
 
-def _run_item(caller: Caller, action: Action, index: int, item: dict[str, Any]) -> dict[str, Any]:
+def _run_item(
+    caller: Caller, action: Action, index: int, item: dict[str, Any], refusals: list[PassrailError]
+) -> dict[str, Any]:
+    """Do one item and return what came of it; its refusal is added to those of the batch."""
     result: dict[str, Any] = {"index": index, "succeeded": False, "replayed": False, "answer": None, "problem": None}
     try:
         data: dict[str, Any] = action.input.load(item)
         answer = _run(caller, action, data, item, data.get("unique_event_id"))
         result |= {"succeeded": True, "replayed": answer.replayed, "answer": json.loads(answer.body)}
     except ma.ValidationError as error:
-        result["problem"] = _problem(problems.from_validation(error))
+        refusals.append(problems.from_validation(error))
     except PassrailError as error:
-        result["problem"] = _problem(error)
+        refusals.append(error)
+    if not result["succeeded"]:
+        result["problem"] = _problem(refusals[-1])
     return result
 
 

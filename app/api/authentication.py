@@ -10,6 +10,7 @@ import struct
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from flask import Flask, Response, current_app, g, request
 
@@ -43,6 +44,49 @@ class Decision:
     retry_after: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often an API key may be used.
+
+    Attributes:
+        per_minute: requests in the long run.
+        burst: requests at once.
+    """
+
+    per_minute: int
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests at the rate."""
+        return 60.0 / self.per_minute
+
+    @property
+    def capacity(self) -> float:
+        """Seconds after which a bucket that is empty is full."""
+        return self.burst * self.interval
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds to give: instants as floats have a quarter of a microsecond, else the last of a burst gets lost."""
+        return max(self.interval / 1000, 2e-6)
+
+
+def decision_of(limits: Limits, debt: float, allowed: bool) -> Decision:
+    """Say what a caller is told.
+
+    Args:
+        limits: the limits.
+        debt: seconds until the bucket is full, after this request.
+        allowed: whether the request was taken out of it.
+    """
+    if allowed:
+        remaining = int((limits.capacity - debt + limits.tolerance) / limits.interval)
+        return Decision(True, limits.per_minute, remaining, math.ceil(debt - limits.tolerance))
+    wait = max(1, math.ceil(debt + limits.interval - limits.capacity - limits.tolerance))
+    return Decision(False, limits.per_minute, 0, wait, wait)
+
+
 class RateLimiter:
     """Counts requests by slot, the number of an API key: one limit for all server processes of the machine.
 
@@ -57,12 +101,7 @@ class RateLimiter:
 
     def __init__(self, path: Path, per_minute: int, burst: int, clock: Clock) -> None:
         self._path = path
-        self._per_minute = per_minute
-        self._burst = burst
-        self._interval = 60.0 / per_minute
-        self._capacity = burst * self._interval
-        # Instants as floats have about a quarter of a microsecond; without some give the last of a burst gets lost.
-        self._tolerance = max(self._interval / 1000, 2e-6)
+        self.limits = Limits(per_minute, burst)
         self._clock = clock
         self._one_at_a_time = threading.Lock()
         self._file: int | None = None
@@ -76,12 +115,8 @@ class RateLimiter:
                 debt, allowed = self._take(slot)
         except (OSError, OverflowError, struct.error) as error:
             self._alarm(error)
-            return Decision(True, self._per_minute, self._burst, 0)
-        if allowed:
-            remaining = int((self._capacity - debt + self._tolerance) / self._interval)
-            return Decision(True, self._per_minute, remaining, math.ceil(debt - self._tolerance))
-        wait = max(1, math.ceil(debt + self._interval - self._capacity - self._tolerance))
-        return Decision(False, self._per_minute, 0, wait, wait)
+            return Decision(True, self.limits.per_minute, self.limits.burst, 0)
+        return decision_of(self.limits, debt, allowed)
 
     def _take(self, slot: int) -> tuple[float, bool]:
         """Return the seconds until the bucket is full, after this request, and whether it was allowed."""
@@ -97,13 +132,13 @@ class RateLimiter:
             debt = _NUMBER.unpack(found)[0] - now if len(found) == 8 else 0.0
             if not debt > 0.0:  # full again, never used, or not a number
                 debt = 0.0
-            elif debt > self._capacity + CLOCK_GIVE_SECONDS:
+            elif debt > self.limits.capacity + CLOCK_GIVE_SECONDS:
                 # More than a burst is never owed: the wall clock was set back. Start from now, or it never ends.
-                debt = self._capacity
+                debt = self.limits.capacity
                 os.pwrite(file, _NUMBER.pack(now + debt), place)
-            if debt + self._interval > self._capacity + self._tolerance:
+            if debt + self.limits.interval > self.limits.capacity + self.limits.tolerance:
                 return debt, False
-            debt += self._interval
+            debt += self.limits.interval
             os.pwrite(file, _NUMBER.pack(now + debt), place)
             return debt, True
         finally:
@@ -137,7 +172,14 @@ def headers(decision: Decision) -> dict[str, str]:
     return fields
 
 
-def init_app(app: Flask, limiter: RateLimiter) -> None:
+class Limiter(Protocol):
+    """Counts the requests of API keys."""
+
+    def take(self, slot: int) -> Decision:
+        """Take one request out of the slot's bucket, if there is one in it."""
+
+
+def init_app(app: Flask, limiter: Limiter) -> None:
     """Keep the limiter at hand, and tell every caller what is left of the limit."""
     app.extensions["passrail_limiter"] = limiter
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app import errors, logs
 from app.errors import FieldError, PassrailError
+from app.scrub import scrub_text
 from app.service import current_service
 from app.store.columns import to_json
 
 CONTENT_TYPE = "application/problem+json"
 
+MOST_FIELDS_LOGGED = 10
+_FIELD_NAME = re.compile(r"[a-z_0-9.]{1,80}")
 log = logging.getLogger(__name__)
 
 SCHEMA: dict[str, Any] = {
@@ -108,12 +112,41 @@ def document(error: PassrailError, public_url: str, request_id: str) -> dict[str
 
 def answer(error: PassrailError) -> Response:
     """Turn an error into the answer."""
+    _note_refusal(error)
     public_url = current_service().settings.public_url
     body = to_json(document(error, public_url, logs.current_request_id() or ""))
     response = Response(body, error.status, error.headers, content_type=CONTENT_TYPE)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def note_refusals(refusals: Sequence[PassrailError]) -> None:
+    """Let the line of a batch in the log say why items were refused: codes and names of fields, never values."""
+    if refusals:
+        g.refusal = {"codes": _once(refusal.code for refusal in refusals), **_wrong_fields(refusals)}
+
+
+def _note_refusal(refusal: PassrailError) -> None:
+    g.refusal = {"code": refusal.code, **_wrong_fields([refusal])}
+    if operation_id := refusal.extra.get("operation_id"):
+        g.operation_id = operation_id
+
+
+def _wrong_fields(refusals: Sequence[PassrailError]) -> dict[str, list[str]]:
+    names = _once(_logged_name(wrong.field) for refusal in refusals for wrong in refusal.errors[:MOST_FIELDS_LOGGED])
+    return {"fields": names[:MOST_FIELDS_LOGGED]} if names else {}
+
+
+def _logged_name(field: str) -> str:
+    """Return what is logged of a field's name. One that is none of ours came from the caller: it may be anything."""
+    if not field:
+        return "(body)"
+    return scrub_text(field) if _FIELD_NAME.fullmatch(field) else "(no field name)"
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return [*dict.fromkeys(texts)]
 
 
 def _from_framework(error: HTTPException) -> PassrailError:

@@ -113,7 +113,7 @@ def repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
         IdempotencyInProgress: there is no answer yet.
     """
     if earlier.fingerprint != request.fingerprint:
-        raise IdempotencyKeyReused()
+        raise IdempotencyKeyReused(extra={"operation_id": earlier.id})
     if earlier.answer is not None:
         return Answer(earlier.id, earlier.answer, replayed=True)
     raise in_progress(earlier, now)
@@ -289,5 +289,7 @@ def in_progress(operation: Operation, now: datetime) -> IdempotencyInProgress:
     if operation.lease_until is not None and operation.lease_until > now:
         wait = max(1, min(5, round((operation.lease_until - now).total_seconds())))
     return IdempotencyInProgress(
-        f"A request with this idempotency key is still running. Send it again in {wait} s.", retry_after=wait
+        f"A request with this idempotency key is still running. Send it again in {wait} s.",
+        retry_after=wait,
+        extra={"operation_id": operation.id},
     )

@@ -35,6 +35,15 @@ secrets = Table(
     Column("value", Text, nullable=False),
 )
 
+# One row for each process of the worker: when it was last alive. A web server on another machine sees it here.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
-import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +18,8 @@ from tests.e2e.hooks import HookStage, hook_stage, kill
 from tests.e2e.kills import KILLS
 from tests.events.receivers import answer, receiving
 from tests.postgres import NewDatabase
-from tests.processes import free_port, wait_until
-from tests.strict import unavailable
+from tests.processes import wait_until
+from tests.redis_server import running_redis
 
 PASSES_A_KILL = 30
 PATIENCE_SECONDS = 300.0
@@ -133,30 +128,8 @@ def _waits(stage: HookStage, hook_id: str) -> bool:
     return bool(page["data"])
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        unavailable("redis-server", "apt-get install redis-server")
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: _listens(port), "redis-server")
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.kill()
-        server.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
 def test_with_redis_events_are_heard_and_without_it_they_are_found(tmp_path: Path) -> None:
-    with redis_server(tmp_path) as url, hook_stage(tmp_path, REDIS_URL=url) as stage:
+    with running_redis(tmp_path) as redis, hook_stage(tmp_path, REDIS_URL=redis.url) as stage:
         stage.subscribe("pass.created")
         with stage.worker():
             stage.make_passes(20)
@@ -166,8 +139,8 @@ def test_with_redis_events_are_heard_and_without_it_they_are_found(tmp_path: Pat
         # A Redis that is away costs nothing but time: the action succeeds, and the rows are found.
         stage.environment["REDIS_URL"] = ""
         os.environ.pop("REDIS_URL", None)
-    with redis_server(tmp_path) as url, hook_stage(tmp_path / "away", REDIS_URL="redis://127.0.0.1:1/0") as stage:
+    with running_redis(tmp_path) as redis, hook_stage(tmp_path / "away", REDIS_URL="redis://127.0.0.1:1/0") as stage:
         stage.subscribe("pass.created")
         stage.make_passes(3)
-        with stage.worker(REDIS_URL=url):
+        with stage.worker(REDIS_URL=redis.url):
             wait_until(lambda: is_complete(stage, stage.event_ids()), "all events")

@@ -1,0 +1,1 @@
+"""The job queue: a file of this machine, or Redis. It may lose jobs: the sweeps of `jobs.py` find the rows."""
