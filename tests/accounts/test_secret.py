@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
@@ -7,8 +9,11 @@ from app.accounts import secret
 from app.accounts.secret import InstallationSecret, Purpose
 from app.accounts.vault import Vault, generate_key
 from app.errors import NotReady
+from app.settings import Settings
+from app.store.engine import Store
+from app.store.migrate import migrate
 from app.store.tables import secrets
-from tests.world import World, make_world
+from tests.world import World
 
 
 def vault_with(*key_ids: str) -> Vault:
@@ -30,11 +35,14 @@ def test_another_purpose_or_text_has_another_hash(any_world: World) -> None:
     assert len(hashes) == 3
 
 
-def test_no_two_installations_make_the_same_hash(tmp_path_factory: pytest.TempPathFactory) -> None:
-    worlds = [make_world(tmp_path_factory.mktemp("installation") / "data") for _ in range(2)]
-    hashes = {world.service.secret.digest(Purpose.PERSON, "58") for world in worlds}
-    for world in worlds:
-        world.service.store.close()
+def test_no_two_installations_make_the_same_hash(tmp_path: Path) -> None:
+    hashes = set()
+    for name in ("one", "other"):
+        settings = Settings(data_dir=str(tmp_path / name))
+        migrate(settings)
+        store = Store(settings)
+        hashes.add(InstallationSecret(store, None).digest(Purpose.PERSON, "58"))
+        store.close()
     assert len(hashes) == 2
 
 

@@ -52,7 +52,7 @@ def fill(world: World) -> None:
 @pytest.fixture
 def elsewhere(any_world: World, tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of an installation that has nothing yet, of the same kind of database."""
-    new_database: NewDatabase = request.getfixturevalue("postgres_url")
+    new_database: NewDatabase = request.getfixturevalue("empty_postgres_url")
     is_sqlite = any_world.service.store.is_sqlite
     return {"DATA_DIR": str(tmp_path / "elsewhere"), "DATABASE_URL": "" if is_sqlite else new_database()}
 
