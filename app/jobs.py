@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
-from app import logs, sweeps
+from app import data_dir, logs, sweeps
 from app.events import maintenance
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
@@ -28,6 +27,7 @@ _log = logging.getLogger(__name__)
 try:
     _settings = load_settings()
     make_vault(_settings)
+    _folder = data_dir.prepare(_settings.data_dir)
 except InvalidSetting as error:
     raise SystemExit(f"Error: {error}") from None
 # What is due within this time gets a job of its own at the exact moment; the sweep that finds the rest is not rarer.
@@ -57,10 +57,8 @@ def _make_queue() -> Jobs:
 
         pool = ConnectionPool.from_url(_settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
         return Jobs("passrail", storage_class=RedisStorage, connection_pool=pool, results=False)
-    folder = Path(_settings.data_dir).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
     # Nothing waits for the disk: what a power cut takes from the queue, the sweep finds.
-    file = str(folder / "jobs.db")
+    file = str(_folder / "jobs.db")
     return Jobs("passrail", storage_class=SqliteStorage, filename=file, fsync=False, results=False)
 
 

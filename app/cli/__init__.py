@@ -13,14 +13,14 @@ from app import create_app, demo
 from app.accounts.vault import VaultError
 from app.api.openapi import to_text
 from app.cli.accounts import account, key
-from app.cli.common import open_service
+from app.cli.common import open_service, usable_settings
 from app.cli.issuers import issuer
 from app.cli.operations import operation_group
 from app.cli.parked import parked_group
 from app.cli.passkit import fake_passkit
 from app.cli.vault import vault_group
 from app.errors import PassrailError
-from app.settings import InvalidSetting, load_settings
+from app.settings import InvalidSetting
 from app.store import migrate as migrations
 
 
@@ -57,7 +57,7 @@ for group in (account, key, issuer, operation_group, parked_group, vault_group, 
 @main.command()
 def migrate() -> None:
     """Bring the database's tables up to this version."""
-    migrations.migrate(load_settings())
+    migrations.migrate(usable_settings())
 
 
 @main.command()
