@@ -73,7 +73,7 @@ util.write_error = write_problem
 logger_class = JsonLogger
 accesslog = None  # `app/logs.py` writes a line for each request, without the addresses
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = Worker
 worker_connections = 800  # in each process, so that with files and databases it stays below the usual 1024 descriptors
 workers = _settings.web_concurrency

@@ -29,6 +29,7 @@ PLAIN = {
     "refusals",
     "schema",
     "scrub",
+    "setting_rules",
     "settings",
     "timed",
 }
@@ -46,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "logs": {"observe", "service"},
     "metrics": {"observe", "service", "store"},
     "health": {"service", "store"},
+    "prefix": {"service"},
     "security": {"service"},
     "demo": {"accounts", "service", "store"},
     "sync": {"accounts", "events", "issuers", "service", "store", "sweeps"},
@@ -58,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "server": set(),
     "gunicorn_conf": {"api", "jobs", "logs", "server", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
-    "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
+    "app": {"api", "health", "jobs", "logs", "metrics", "observe", "prefix", "security", "service", "store", "web"},
     "cli": {"accounts", "api", "app", "demo", "events", "issuers", "operations", "service", "store", "sweeps", "sync"},
 }
 

@@ -125,18 +125,21 @@ class Arrival:
 
     def _look_at_chunks(self) -> Stage:
         """Go from chunk to chunk, as far as they are there, to the last one, which is empty."""
-        while (line_end := self._bytes.find(b"\r\n", self._chunk)) >= 0:
+        # What stands before a chunk ends a line, as far as it is there.
+        while b"\r\n".startswith(bytes(self._bytes[self._chunk - 2 : self._chunk])):
+            line_end = self._bytes.find(b"\r\n", self._chunk)
+            if line_end < 0:
+                return self._look_at_part_of_body()
             size = _CHUNK_SIZE.fullmatch(self._bytes, self._chunk, line_end)
             if size is None:
                 return Stage.CUT
             length = int(size[1], 16)
             if length == 0:
                 end = self._bytes.find(_END_OF_HEAD, line_end)
-                if end < 0:
-                    break
-                self._end = end + len(_END_OF_HEAD)
-                return Stage.WHOLE
+                self._end = end + len(_END_OF_HEAD) if end >= 0 else 0
+                return Stage.WHOLE if self._end else self._look_at_part_of_body()
             self._chunk = line_end + 2 + length + 2
-            if not b"\r\n".startswith(bytes(self._bytes[self._chunk - 2 : self._chunk])):
-                return Stage.CUT
+        return Stage.CUT
+
+    def _look_at_part_of_body(self) -> Stage:
         return Stage.CUT if len(self._bytes) - self._body > LARGEST_CHUNKED else Stage.PART

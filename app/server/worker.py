@@ -85,13 +85,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._work()
         self.alive = False
         self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()  # else the kernel goes on to take connections that nobody will answer
         now = time.monotonic()
         for connection in self._waiting:
             self._hurry(connection, now)
         while self.nr_conns > 0 and time.monotonic() < now + self.cfg.graceful_timeout:
             self._work()
         self.tpool.shutdown(wait=False)
-        for resource in (self.poller, self.method_queue, *self.sockets):
+        for resource in (self.poller, self.method_queue):
             resource.close()
 
     def _wait_for_the_others(self) -> None:
