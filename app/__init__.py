@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, health, logs, metrics, observe, security, web
+from app import api, health, logs, metrics, observe, prefix, security, web
 from app.model import Clock, system_clock
 from app.service import make_service
 from app.settings import Settings, load_settings
@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    prefix.init_app(app)
     observe.init_app(app)
     logs.init_app(app)
     metrics.init_app(app)

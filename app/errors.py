@@ -6,6 +6,7 @@
       403  Forbidden
       404  NotFound
       405  MethodNotAllowed
+      408  RequestTimeout
       409  Duplicate, AlreadyRedeemed, AmbiguousPass, HookNotActive, IdempotencyInProgress
       413  PayloadTooLarge
       415  UnsupportedMediaType
@@ -163,6 +164,18 @@ class MethodNotAllowed(PassrailError):
     title = "This address does not take that method"
     explanation = "The address exists, the HTTP method does not fit it. The header `Allow` lists those that do."
     example = "DELETE does not work here. Use GET."
+
+
+class RequestTimeout(PassrailError):
+    status = 408
+    code = "request-timeout"
+    title = "The request came too slowly"
+    retryable = True
+    explanation = (
+        "A request must arrive as a whole, headers and body, within 15 seconds of its first byte, so that slow "
+        "connections cannot keep others waiting. Nothing was changed."
+    )
+    example = "The request did not arrive as a whole within 15 s. Send it again."
 
 
 class Duplicate(PassrailError):

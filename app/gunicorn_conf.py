@@ -7,32 +7,33 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from app import logs
+from app import data_dir, logs
 from app.api.problems import CONTENT_TYPE, document
 from app.connection_budget import warn_if_too_few
-from app.errors import Internal, MalformedRequest
+from app.errors import Internal, MalformedRequest, PassrailError, RequestTimeout
 from app.model import IdKind, new_id
+from app.server import figures
+from app.server.port import check_addresses
+from app.server.seats import seats
+from app.server.worker import Worker
 from app.service import make_vault
-from app.settings import load_settings
+from app.settings import InvalidSetting, load_settings
 from app.store.columns import to_json
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.config import Config
 
+# What cannot be used ends gunicorn here with a sentence; in its workers it would be a traceback from each.
 _settings = load_settings()
-make_vault(_settings)  # here gunicorn ends with a sentence; in its workers it would be a traceback from each
-_metrics_dir = Path(_settings.data_dir).absolute() / "metrics"
-# Read by prometheus_client at its import, which for that reason happens in the workers only (`app/metrics.py`).
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+make_vault(_settings)
+data_dir.prepare(_settings.data_dir)
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
@@ -51,7 +52,12 @@ def write_problem(connection: socket.socket, status: int, reason: str, message: 
     Gunicorn has no setting for this; the function stands in for `gunicorn.util.write_error`.
     """
     # The request is not trusted to be repeated back: what was wrong with it is in the log, under the same ID.
-    error = Internal() if status >= 500 else MalformedRequest(f"The web server refused the request: {reason}.")
+    if status == 408:
+        error: PassrailError = RequestTimeout()
+    elif status >= 500:
+        error = Internal()
+    else:
+        error = MalformedRequest(f"The web server refused the request: {reason}.")
     request_id = new_id(IdKind.REQUEST)
     logging.getLogger("gunicorn.error").warning(
         "refused", extra={"request_id": request_id, "code": error.code, "reason": message}
@@ -64,12 +70,15 @@ def write_problem(connection: socket.socket, status: int, reason: str, message: 
     util.write_nonblock(connection, head.encode("latin1") + body)
 
 
+# Before anything imports prometheus_client, which is why the workers do that and not this process (`app/metrics.py`).
+figures.make_folder()
 util.write_error = write_problem
 logger_class = JsonLogger
 accesslog = None  # `app/logs.py` writes a line for each request, without the addresses
 
-bind = f"{_settings.host}:{_settings.port}"
-worker_class = "gthread"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+worker_class = Worker
+worker_connections = 800  # in each process, so that with files and databases it stays below the usual 1024 descriptors
 workers = _settings.web_concurrency
 threads = _settings.web_threads
 proc_name = "passrail"
@@ -83,14 +92,25 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 
 # The heartbeat of a worker is a file; on a busy disk writing it can take long enough to be taken for dead.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = str(figures.MEMORY) if figures.MEMORY.is_dir() else None
 control_socket_disable = True  # else a file in the home folder, which two services would share
+forwarder_headers = ""  # else a header named SCRIPT_NAME from this machine would say where the service lies
 
 
-def on_starting(_server: Arbiter) -> None:
-    """Start with empty figures: those of dead processes of the last run would be counted again."""
-    shutil.rmtree(_metrics_dir, ignore_errors=True)
-    _metrics_dir.mkdir(parents=True)
+def on_starting(server: Arbiter) -> None:
+    """Stop before anything is touched where the port is taken."""
+    is_handed_over = "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ
+    if not is_handed_over:
+        try:
+            check_addresses(server.address)
+        except InvalidSetting as error:
+            figures.remove_folder()
+            raise SystemExit(f"Error: {error}") from None
+
+
+def post_fork(_server: Arbiter, worker: Any) -> None:
+    """Make room for the figures of a process before it has any."""
+    figures.prepare_files(os.getpid())
 
 
 def when_ready(_server: Arbiter) -> None:
@@ -107,4 +127,11 @@ def child_exit(_server: Arbiter, worker: Any) -> None:
     """Forget what only a living process can say, when a worker ends."""
     from prometheus_client.multiprocess import mark_process_dead
 
+    seats.leave(worker.seat)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    figures.shrink_files(worker.pid)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave nothing in memory."""
+    figures.remove_folder()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from huey import crontab
 
-from app import heartbeat, logs, sweeps
+from app import data_dir, heartbeat, logs, sweeps
 from app.accounts.secret import Purpose
 from app.connection_budget import WORKER_CONNECTIONS, warn_if_too_few
 from app.events import maintenance
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 try:
     _settings = load_settings()
     make_vault(_settings)
+    data_dir.prepare(_settings.data_dir)
 except InvalidSetting as error:
     raise SystemExit(f"Error: {error}") from None
 # What is due within this time gets a job of its own at the exact moment; the sweep that finds the rest is not rarer.

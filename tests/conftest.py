@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.postgres",
     "tests.redis_server",
     "tests.browser",
+    "tests.e2e.faults",
 ]
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -51,12 +51,18 @@ def command_of(process_type: str) -> list[str]:
 
 
 @contextmanager
-def running(process_type: str, environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a line of the Procfile with its output in a file; kill what is left of it afterwards."""
+def running(
+    process_type: str, environment: Mapping[str, str], log: Path, within: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a line of the Procfile with its output in a file; kill what is left of it afterwards.
+
+    Args:
+        within: a command that runs the one given to it as further arguments.
+    """
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command_of(process_type),
+            [*within, *command_of(process_type)],
             cwd=ROOT,
             env={**os.environ, "PATH": path, **environment},
             stdout=output,

@@ -185,7 +185,7 @@ def test_a_database_that_is_away_is_told_in_a_sentence(unmigrated: Run, words: t
 def test_a_data_folder_that_is_none_is_told_in_a_sentence(unmigrated: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for words in (("migrate",), ("account", "list"), ("openapi",)):
-        refused(unmigrated(*words, DATA_DIR=str(tmp_path / "file")), "Check DATA_DIR")
+        refused(unmigrated(*words, DATA_DIR=str(tmp_path / "file")), "DATA_DIR")
 
 
 def test_a_wrong_setting_is_told_in_a_sentence(unmigrated: Run) -> None:

@@ -30,6 +30,8 @@ def render_page() -> str:
         extra = f" One of {', '.join(f'`{one}`' for one in metadata['choices'])}." if metadata["choices"] else ""
         if metadata["at_least"] is not None:
             extra += f" At least {metadata['at_least']}."
+        if metadata["at_most"] is not None:
+            extra += f" At most {metadata['at_most']}."
         lines.append(f"| `{setting.name.upper()}` | {default} | {metadata['help']}{extra} |")
     return INTRODUCTION + "\n".join(lines) + "\n"
 
@@ -109,6 +111,110 @@ def test_a_wrong_value_is_refused_in_a_sentence(name: str, text: str, sentence: 
     with pytest.raises(InvalidSetting) as caught:
         load_settings({name: text})
     assert str(caught.value) == sentence
+
+
+NAME_OF_A_MACHINE = "HOST cannot be used: it must be an IP address or the name of a machine, without a port."
+PUBLIC = "BASE_URL cannot be used: "
+RECEIVER = "must be host or host:port, without https:// and without a path."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("PORT", "65536", "PORT is 65536; it must be 65535 or less."),
+        ("HOST", "0.0.0.0:8000", NAME_OF_A_MACHINE),
+        ("HOST", "my host", NAME_OF_A_MACHINE),
+        ("HOST", "1.2.3", NAME_OF_A_MACHINE),
+        *(
+            ("BASE_URL", url, f"{PUBLIC}it must have a proper host and port, as in https://pass.example.com.")
+            for url in (
+                "https://",
+                "https:///path",
+                "https://-a-",
+                "https://a..b",
+                "https://a b",
+                "https://1.2.3",
+                "https://a:99999",
+                "https://a:0",
+                "https://a:x",
+                "https://a:",
+                "https://[::1",
+                "https://a\\b",
+            )
+        ),
+        *(
+            ("BASE_URL", url, f"{PUBLIC}it must have no user name, no '?' and no '#'.")
+            for url in ("https://u:pw@a", "https://a?x=1", "https://a/b?", "https://a#x", "https://a/#")
+        ),
+        *(
+            (
+                "BASE_URL",
+                url,
+                f"{PUBLIC}its path may have letters, digits, '-', '_', '.', '~' and single slashes.",
+            )
+            for url in ("https://a//b", "https://a/../b", "https://a/%2e", "https://a/b/./c", "https://a/b//")
+        ),
+        (
+            "BASE_URL",
+            "https://a/docs/x",
+            f"{PUBLIC}its path must not begin with /docs, which is an address of the service itself.",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://u:hunter2@db:port/x",
+            "DATABASE_URL cannot be used: it must have the form postgresql://user:password@host:port/name; "
+            "special characters need %XX.",
+        ),
+        ("DATABASE_URL", "postgresql://db:70000/x", "DATABASE_URL cannot be used: its port must be from 1 to 65535."),
+        ("DATABASE_URL", "postgresql://u@d b/x", "DATABASE_URL cannot be used: its host must have no spaces."),
+        *(
+            (
+                "DATABASE_URL",
+                url,
+                "DATABASE_URL cannot be used: it must name a file: sqlite:////folder/file.db, with four slashes.",
+            )
+            for url in ("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://folder/file.db")
+        ),
+        *(
+            (
+                "REDIS_URL",
+                url,
+                "REDIS_URL cannot be used: it must have a proper host and port, as in redis://host:6379/0.",
+            )
+            for url in ("redis://", "redis:///0", "redis://:pw@/0", "redis://h:port", "redis://h:99999", "redis://a b")
+        ),
+        (
+            "REDIS_URL",
+            "redis://h/first",
+            "REDIS_URL cannot be used: it may end with the number of a database only: /0.",
+        ),
+        ("REDIS_URL", "unix://", "REDIS_URL cannot be used: it must name a socket: unix:///folder/redis.sock."),
+        ("HOOK_ALLOWED_HOSTS", "https://x/y", f"HOOK_ALLOWED_HOSTS cannot be used: entry 1 {RECEIVER}"),
+        ("HOOK_ALLOWED_HOSTS", "a, b/c", f"HOOK_ALLOWED_HOSTS cannot be used: entry 2 {RECEIVER}"),
+        ("HOOK_ALLOWED_HOSTS", "a,,b", f"HOOK_ALLOWED_HOSTS cannot be used: entry 2 {RECEIVER}"),
+        ("HOOK_ALLOWED_HOSTS", "a:b", f"HOOK_ALLOWED_HOSTS cannot be used: entry 1 {RECEIVER}"),
+        ("HOOK_ALLOWED_HOSTS", "u@a", f"HOOK_ALLOWED_HOSTS cannot be used: entry 1 {RECEIVER}"),
+        ("HOOK_ALLOWED_HOSTS", "a:70000", f"HOOK_ALLOWED_HOSTS cannot be used: entry 1 {RECEIVER}"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_in_a_sentence(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings({name: text})
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("HOST", text) for text in ("127.0.0.1", "::", "localhost", "web-1.internal")),
+        *(("BASE_URL", text) for text in ("http://localhost:8000", "https://[::1]:8443/", "https://a.b/c/d-e.f/")),
+        *(("DATABASE_URL", text) for text in ("postgresql:///x?host=/run/postgresql", "sqlite:///near.db")),
+        *(("REDIS_URL", text) for text in ("redis://:p%40w@h:6379/0", "rediss://u:p@h", "unix:///run/redis.sock?db=1")),
+        *(("HOOK_ALLOWED_HOSTS", text) for text in ("a", "a:8080, b.c", "10.0.0.1:80,[::1]:80", "host_name")),
+    ],
+)
+def test_an_address_that_can_work_is_taken(name: str, text: str) -> None:
+    assert getattr(load_settings({name: text}), name.lower()) == text
 
 
 def test_every_number_has_a_least_value_and_holds_to_it() -> None:

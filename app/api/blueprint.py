@@ -28,6 +28,7 @@ from app.api.authentication import authenticate
 from app.api.problems import from_validation, responses
 from app.errors import PassrailError
 from app.schema import Base
+from app.service import current_service
 from app.store.columns import to_json
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -197,6 +198,11 @@ ANSWER_HEADERS = {
     "RateLimit": {"description": "What is left of the rate limit.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The rate limit.", "schema": {"type": "string"}},
 }
+
+
+def location(path: str) -> dict[str, str]:
+    """Return the header field that says where the thing is that was made."""
+    return {"Location": f"{current_service().settings.base_path}{path}"}
 
 
 def json_answer(body: Mapping[str, Any] | str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.accounts.keys import Caller
 from app.answer import to_text
 from app.api import hook_schemas as say
-from app.api.blueprint import Blueprint, json_answer
+from app.api.blueprint import Blueprint, json_answer, location
 from app.api.event_types import sample_of
 from app.api.paging import PageQuery, page_of, show_page
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
@@ -95,7 +95,7 @@ def _add_collection(blueprint: Blueprint) -> None:
                 program_id,
                 service.clock(),
             )
-        return json_answer({**hooks.show(hook), "secret": hook.secret}, 201, {"Location": f"/v1/hooks/{hook.id}"})
+        return json_answer({**hooks.show(hook), "secret": hook.secret}, 201, location(f"/v1/hooks/{hook.id}"))
 
 
 def _add_single(blueprint: Blueprint) -> None:

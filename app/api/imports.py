@@ -9,7 +9,7 @@ from marshmallow import fields as ma
 
 from app.accounts.keys import Caller
 from app.answer import said, to_text
-from app.api.blueprint import Blueprint, json_answer
+from app.api.blueprint import Blueprint, json_answer, location
 from app.errors import NotApplicable, NotFound
 from app.model import Mode
 from app.schema import Base, Identifier
@@ -90,7 +90,7 @@ def blueprints() -> list[Blueprint]:
     @blueprint.raises(NotApplicable, NotFound)
     def import_passes(caller: Caller, data: dict[str, Any]) -> Response:
         begun = start(current_service(), caller.account_id, caller.mode, data.get("program_id"))
-        return json_answer(_show(begun), 202, {"Location": f"/v1/issuer/import/{begun.id}"})
+        return json_answer(_show(begun), 202, location(f"/v1/issuer/import/{begun.id}"))
 
     @blueprint.route("/<id:import_id>", parameters=[path])
     @blueprint.requires("read")

@@ -19,6 +19,7 @@ from app.api import problems
 from app.api.blueprint import Blueprint
 from app.model import ID_PATTERN
 from app.schema import Documented, field_schema
+from app.service import Service
 
 INTRODUCTION = """\
 Wallet passes (membership cards, coupons, event tickets) as a handful of plain actions.
@@ -113,13 +114,14 @@ def describe(app: Flask, blueprints: Sequence[Blueprint]) -> str:
 
 def _make_api(app: Flask) -> Api:
     """Make the Api that the blueprints describe themselves to."""
+    service: Service = app.extensions["passrail"]
     app.config.update(
         API_TITLE="Passrail",
         API_VERSION="1",
         OPENAPI_VERSION="3.1.0",
         API_SPEC_OPTIONS={
             "info": {"description": INTRODUCTION, "summary": "Wallet passes as plain actions."},
-            "servers": [{"url": "/", "description": "This service."}],
+            "servers": [{"url": service.settings.base_path or "/", "description": "This service."}],
             "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         },
     )

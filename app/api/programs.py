@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts.keys import Caller
 from app.answer import to_text
-from app.api.blueprint import Blueprint, json_answer
+from app.api.blueprint import Blueprint, json_answer, location
 from app.api.paging import page_of
 from app.api.program_schemas import (
     EXAMPLE,
@@ -122,7 +122,7 @@ def _add_collection(blueprint: Blueprint) -> None:
                 )
         except IntegrityError:
             raise Duplicate(f"There is a program named '{data['name']}' already. Choose another name.") from None
-        return json_answer(show(program), 201, {"Location": f"/v1/programs/{program.id}"})
+        return json_answer(show(program), 201, location(f"/v1/programs/{program.id}"))
 
 
 def _add_single(blueprint: Blueprint) -> None:

@@ -15,7 +15,7 @@ from app.api import blueprints
 from app.api.openapi import describe
 from app.cli.accounts import account, key
 from app.cli.backup import backup, restore
-from app.cli.common import open_service
+from app.cli.common import open_service, usable_settings
 from app.cli.doctor import doctor
 from app.cli.issuers import issuer
 from app.cli.operations import operation_group
@@ -23,7 +23,7 @@ from app.cli.parked import parked_group
 from app.cli.passkit import fake_passkit
 from app.cli.vault import vault_group
 from app.errors import PassrailError
-from app.settings import InvalidSetting, load_settings
+from app.settings import InvalidSetting
 from app.store import migrate as migrations
 from app.store.backup import BackupFailed
 
@@ -72,7 +72,7 @@ for command in (
 @main.command()
 def migrate() -> None:
     """Bring the database's tables up to this version."""
-    migrations.migrate(load_settings())
+    migrations.migrate(usable_settings())
 
 
 @main.command()

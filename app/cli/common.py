@@ -6,18 +6,30 @@ from typing import Any
 
 import click
 
+from app import data_dir
 from app.accounts import accounts
 from app.model import Mode
 from app.service import Service, make_service
-from app.settings import load_settings
+from app.settings import Settings, load_settings
 from app.store import migrate as migrations
 
 MODE = click.Choice([mode.value for mode in Mode])
 
 
+def usable_settings() -> Settings:
+    """Read the settings, and see that DATA_DIR can be used.
+
+    Raises:
+        InvalidSetting: a setting cannot be used.
+    """
+    settings = load_settings()
+    data_dir.prepare(settings.data_dir)
+    return settings
+
+
 def open_service() -> Service:
     """Connect to the database, whose tables must be those of this version."""
-    service = make_service(load_settings())
+    service = make_service(usable_settings())
     if not migrations.is_current(service.store):
         raise click.ClickException("The database is not ready. Run 'passrail migrate' first.")
     return service

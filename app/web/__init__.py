@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
+from app.service import Service
 from app.web import assets, docs, error_pages, guides, home, pass_page, qr, words
 
 ROUTES = (
@@ -31,7 +32,13 @@ ROUTES = (
 def init_app(app: Flask) -> None:
     """Register every page."""
     blueprint = Blueprint("web", __name__, template_folder="templates")
-    blueprint.context_processor(lambda: {"static_url": assets.static_url, "to_html": words.to_html})
+    service: Service = app.extensions["passrail"]
+    for_all = {
+        "static_url": assets.static_url,
+        "to_html": words.to_html,
+        "base_path": service.settings.base_path,
+    }
+    blueprint.context_processor(lambda: for_all)
     for path, view in ROUTES:
         endpoint = f"{view.__module__.rpartition('.')[2]}_{view.__name__}"
         blueprint.add_url_rule(path, endpoint=endpoint, view_func=view, strict_slashes=False)

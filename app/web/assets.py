@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Response, request, send_from_directory
 from werkzeug.exceptions import NotFound
 
+from app.service import current_service
 from app.web.pages import not_found_page
 
 STATIC = Path(__file__).parent / "static"
@@ -34,7 +35,7 @@ def send_file_of(folder: Path, name: str) -> Response:
 
 def static_url(name: str) -> str:
     """Return the address of a file of this package; it changes when the file does."""
-    return f"/static/{name}?v={fingerprint(STATIC / name)}"
+    return f"{current_service().settings.base_path}/static/{name}?v={fingerprint(STATIC / name)}"
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Response
 
+from app.service import current_service
 from app.web.assets import fingerprint, send_file_of
 from app.web.pages import html_page, not_found_page
 
@@ -32,4 +33,4 @@ def asset(name: str) -> Response:
 
 
 def _asset_url(name: str) -> str:
-    return f"/docs/assets/{name}?v={fingerprint(_DISTRIBUTION / name)}"
+    return f"{current_service().settings.base_path}/docs/assets/{name}?v={fingerprint(_DISTRIBUTION / name)}"

@@ -20,7 +20,9 @@ def home() -> Response:
 
 def robots() -> Response:
     """Ask crawlers to leave people's passes alone."""
-    return Response("User-agent: *\nDisallow: /p/\nDisallow: /v1/\n", mimetype="text/plain")
+    base_path = current_service().settings.base_path
+    rules = f"User-agent: *\nDisallow: {base_path}/p/\nDisallow: {base_path}/v1/\n"
+    return Response(rules, mimetype="text/plain")
 
 
 def favicon() -> Response:

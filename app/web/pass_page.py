@@ -28,9 +28,8 @@ def show(token: str) -> Response:
     # The colours are in the stylesheet's address, so that it may be kept and still follows a change of them.
     version = f"{colors.background}{colors.text}{colors.label}".replace("#", "")
     code = None if card.is_erased else data_uri(card.code)
-    page = html_page(
-        "pass.html", card=card, code=code, background=colors.background, stylesheet=f"/p/{token}/card.css?v={version}"
-    )
+    stylesheet = f"{current_service().settings.base_path}/p/{token}/card.css?v={version}"
+    page = html_page("pass.html", card=card, code=code, background=colors.background, stylesheet=stylesheet)
     return keep_private(page)
 
 

@@ -32,6 +32,7 @@ BY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action
 OF_NO_OPERATION = {
     "method-not-allowed": "For a method that is not described; the description cannot have a place for it.",
     "malformed-request": "What cannot be read as HTTP reaches no operation.",
+    "request-timeout": "What never arrives as a whole reaches no operation.",
 }
 # What may stand in a title beside words that begin with a capital.
 SMALL_WORDS = {"per", "to", "at", "of", "if", "it"}

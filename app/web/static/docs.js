@@ -8,7 +8,7 @@ followScheme();
 
 window.addEventListener("DOMContentLoaded", () => {
   SwaggerUIBundle({
-    url: "/openapi.json",
+    url: document.getElementById("swagger-ui").dataset.url,
     dom_id: "#swagger-ui",
     layout: "BaseLayout",
     deepLinking: true,
