@@ -32,7 +32,7 @@ run: install ## start web server and worker, with a demo account to try out
 # Each process has servers, databases and a browser of its own. A file of tests stays together, because its tests share
 # what is made once; the longest files come first.
 test: development ## run all tests; PASSRAIL_TEST_THOROUGH=1 tries everything, PASSRAIL_TEST_STRICT=1 fails a skip
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 lint: development ## check style and types
 	$(BIN)/ruff check .
