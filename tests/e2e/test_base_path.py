@@ -1,4 +1,4 @@
-"""A service under a path (`BASE_URL=https://example.com/passes`) behind a proxy that takes the path away, or leaves it."""
+"""A service under a path (`https://example.com/passes`) behind a proxy that takes the path away, or leaves it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -103,7 +103,7 @@ def test_answers_lead_to_addresses_under_the_path(site: Site) -> None:
     refused = requests.get(f"{site.url}/v1/nothing", headers=headers, timeout=30).json()
     assert refused["type"] == f"{site.url}/docs/errors/not-found"
     assert requests.get(refused["type"], timeout=30).ok
-    program = {"name": "Another", "kind": "membership", "tiers": [{"name": "One"}]}
+    program: dict[str, Any] = {"name": "Another", "kind": "membership", "tiers": [{"name": "One"}]}
     made = requests.post(f"{site.url}/v1/programs", json=program, headers=headers, timeout=30)
     assert made.headers["Location"] == f"{PATH}/v1/programs/{made.json()['id']}"
 
