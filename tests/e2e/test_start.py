@@ -23,6 +23,8 @@ COMMANDS = {
     [
         ("VAULT_KEYS", "a key without its ID", "VAULT_KEYS: entry 1 must be an ID, a colon and a key in base64."),
         ("VAULT_KEYS", "k1:bm90IDMyIGJ5dGVz", "VAULT_KEYS: a key must have 32 bytes, one has 12."),
+        ("DATA_DIR", "/dev/null/x", "DATA_DIR is /dev/null/x, which is a file or lies in one. Give a folder."),
+        ("PORT", "65536", "PORT is 65536; it must be 65535 or less."),
         ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud'; it must be one of DEBUG, INFO, WARNING, ERROR."),
     ],
 )
