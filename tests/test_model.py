@@ -12,7 +12,19 @@ import pytest
 from app import answer
 from app.answer import to_text
 from app.demo import demo_programs
-from app.model import ID_PATTERN, IdKind, Kind, Mode, Pass, Status, new_id, new_link_token, system_clock
+from app.model import (
+    ID_PATTERN,
+    IdKind,
+    Kind,
+    Mode,
+    Pass,
+    Status,
+    first_event_id,
+    new_event_id,
+    new_id,
+    new_link_token,
+    system_clock,
+)
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 PLAIN = Pass(
@@ -116,3 +128,12 @@ def test_the_clock_is_utc_in_whole_milliseconds() -> None:
     assert now.tzinfo is UTC
     assert now.microsecond % 1000 == 0
     assert abs(now.timestamp() - time.time()) < 5
+
+
+def test_ids_of_events_are_in_the_order_of_their_times_and_then_of_their_making() -> None:
+    at = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    made = [new_event_id(at + timedelta(milliseconds=number // 100)) for number in range(300)]
+    assert all(re.fullmatch("evt_[0-9a-f]{32}", one) for one in made)
+    assert [one[:26] for one in made] == sorted(one[:26] for one in made)
+    assert len(set(made)) == 300
+    assert first_event_id(at) < made[0] < first_event_id(at + timedelta(milliseconds=1)) < made[100]

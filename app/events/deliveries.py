@@ -22,7 +22,7 @@ from app.model import IdKind, new_id
 from app.store import pages
 from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.pages import Listing, Page, Range, unindexed
+from app.store.pages import Listing, Page, Range, hidden
 from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
@@ -207,7 +207,7 @@ def page(
     if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
         wanted = Range([(deliveries.c.status, status.value), *wanted.equal], [UNDELIVERED])
     elif status is not None:
-        checks = [unindexed(deliveries.c.status) == status.value]
+        checks = [hidden(deliveries.c.status == status.value)]
     listing = Listing((deliveries.c.id,), [wanted], checks)
     found = pages.read(connection, select(deliveries), listing, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)

@@ -21,7 +21,7 @@ from app.events.types import DESCRIPTIONS
 from app.model import Mode, Pass, first_event_id, new_event_id
 from app.store import pages
 from app.store.columns import Statement, instant, to_json, to_milliseconds
-from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
+from app.store.pages import Condition, Listing, Page, Place, Range, hidden
 from app.store.tables import events, hooks, programs
 
 # An ID begins with the event's time. Those of earlier versions began with the time at which it was written, which is
@@ -159,8 +159,8 @@ def page(
     mine = [(events.c.account_id, account_id), (events.c.mode, mode.value)]
     checks: list[Condition] = []
     if pass_id is not None:
-        ranges = [Range([(events.c.pass_id, pass_id)], [unindexed(column) == value for column, value in mine])]
-        checks = [unindexed(events.c[name]) == value for name, value in equal.items() if value is not None]
+        ranges = [Range([(events.c.pass_id, pass_id)], [hidden(column == value) for column, value in mine])]
+        checks = [hidden(events.c[name] == value) for name, value in equal.items() if value is not None]
     elif program_id is not None:
         # A program's index names no account. Nobody else's is looked into.
         is_own = (programs.c.id == program_id, programs.c.account_id == account_id, programs.c.mode == mode.value)
@@ -172,11 +172,11 @@ def page(
     least: Place | None = None
     if since is not None:
         least = (first_event_id(since - ID_TOLERANCE),)
-        checks.append(unindexed(events.c.created_at) >= to_milliseconds(since))
+        checks.append(hidden(events.c.created_at >= to_milliseconds(since)))
     if until is not None:
         after = first_event_id(until + ID_TOLERANCE)
         before = after if before is None else min(before, after)
-        checks.append(unindexed(events.c.created_at) <= to_milliseconds(until))
+        checks.append(hidden(events.c.created_at <= to_milliseconds(until)))
     listing = Listing((events.c.id,), ranges, checks, least)
     found = pages.read(connection, select(events), listing, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)

@@ -4,7 +4,7 @@ A page is read from one range of one index, or from a few ranges merged. What no
 then a page looks at `SCANNED` rows at most, and holds what fits among them. It may be empty and still name a next one.
 
 The planner of neither database gets a choice: without statistics, and for some accounts with them, it is wrong. So
-conditions are either those of the range's index or written with `unindexed`, and each range is cut to the page before
+conditions are either those of the range's index or `hidden`, and each range is cut to the page before
 it is merged or joined.
 """
 
@@ -22,8 +22,11 @@ from sqlalchemy import (
     Select,
     String,
     TextClause,
+    case,
+    false,
     literal,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -78,6 +81,15 @@ class Listing:
 def unindexed(column: Column[Any]) -> ColumnElement[Any]:
     """Return the column's value as an expression that no index has."""
     return column.concat("") if isinstance(column.type, String) else column + 0
+
+
+def hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that no index answers, and that either planner takes for true of many rows.
+
+    PostgreSQL would expect hardly any row of several equal values, and rather sort the whole table than read a range in
+    order until a page is full.
+    """
+    return case((condition, true()), else_=false())
 
 
 def read(connection: Connection, whole: Select[Any], listing: Listing, cursor: str | None, limit: int) -> Page[Any]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, ScalarSelect, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, and_, func, or_, select
 
 from app.model import InstallState, Mode, Status
 from app.store import pages
 from app.store.columns import to_milliseconds
-from app.store.pages import Condition, Listing, Page, Place, Range, unindexed
+from app.store.pages import Condition, Listing, Page, Place, Range, hidden
 from app.store.passes import WITH_PROGRAM, Found, found_from
 from app.store.tables import EXPIRY_NOT_NOTIFIED, HAS_EMAIL, passes, programs
 
@@ -66,16 +66,16 @@ def _checks(wanted: PassFilter, now: datetime) -> dict[str, Condition]:
         "install_state": None if wanted.install_state is None else wanted.install_state.value,
     }
     checks: dict[str, Condition] = {
-        name: unindexed(passes.c[name]) == value for name, value in values.items() if value is not None
+        name: hidden(passes.c[name] == value) for name, value in values.items() if value is not None
     }
     if wanted.status is not None:
-        checks["status"] = _has_status(wanted.status, now)
+        checks["status"] = hidden(_has_status(wanted.status, now))
     return checks
 
 
-def _has_status(status: Status, now: datetime) -> Condition:
+def _has_status(status: Status, now: datetime) -> ColumnElement[bool]:
     """`Pass.status` as SQL; a test compares the two."""
-    closed_by, expires_at = unindexed(passes.c.closed_by), passes.c.expires_at
+    closed_by, expires_at = passes.c.closed_by, passes.c.expires_at
     match status:
         case Status.REVOKED | Status.REDEEMED:
             return closed_by == status.value
@@ -85,7 +85,7 @@ def _has_status(status: Status, now: datetime) -> Condition:
             return and_(closed_by.in_([NOTHING, EXPIRED]), _is_valid(now))
 
 
-def _is_valid(now: datetime) -> Condition:
+def _is_valid(now: datetime) -> ColumnElement[bool]:
     return or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
 
 
@@ -148,7 +148,7 @@ class _Choice:
         own = {passes.c.account_id: self._account_id, passes.c.mode: self._mode.value}
         if wanted.program_id is not None:
             own[passes.c.program_id] = wanted.program_id
-        conditions = [*_is_late(self._now), *(unindexed(column) == value for column, value in own.items())]
+        conditions = [*_is_late(self._now), *(hidden(column == value) for column, value in own.items())]
         return Range([], conditions, is_in_order=False)
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from random import Random
+
 import pytest
+from sqlalchemy import insert
 
 from app.actions import ACTIONS
+from app.answer import to_text
 from app.events import outbox
 from app.events.types import DESCRIPTIONS
-from app.model import Mode
+from app.model import Mode, new_event_id
 from app.operations.purge import purge
+from app.store import pages
+from app.store.columns import to_milliseconds
+from app.store.tables import events
 from tests.actions.checks import done, stored
 from tests.world import COUPON, MEMBERSHIP, World
 
@@ -94,3 +103,54 @@ def test_the_reason_is_in_the_event_whatever_characters_it_has(world: World) -> 
     reason = 'He said: "}" \\ — ok, 2 < 3, é 🎟'
     done(world, "revoke-pass", {"pass_id": made["id"], "reason": reason})
     assert world.events()[0]["data"]["reason"] == reason
+
+
+def set_id(world: World, number: int, event_id: str, at: datetime) -> None:
+    """Store an event of an earlier version, whose ID begins with the time at which it was written."""
+    row = {"id": event_id, "created_at": to_milliseconds(at), "account_id": world.account.id, "mode": "test"}
+    kind = {"type": "pass.created", "program_id": MEMBERSHIP, "pass_id": f"pass_{number}", "data": "{}"}
+    with world.service.store.write() as connection:
+        connection.execute(insert(events), {**row, **kind, "operation_id": None})
+
+
+@pytest.mark.parametrize("most_looked_at", [3, 2_000])
+def test_a_range_of_times_is_exact_though_ids_of_old_events_say_other_times(
+    any_world: World, most_looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SCANNED", most_looked_at)
+    random, begin = Random(7), datetime(2026, 11, 1, tzinfo=UTC)
+    made = {}
+    for number in range(60):
+        at = begin + timedelta(seconds=random.randrange(300))
+        written = at + timedelta(seconds=random.randrange(-59, 60)) if number % 2 else at
+        event_id = new_event_id(written)
+        made[event_id] = at
+        set_id(any_world, number, event_id, at)
+    bounds = [None, *(begin + timedelta(seconds=second) for second in (0, 100, 101, 250, 400))]
+    for since, until, query in product(bounds, bounds, ({}, {"type": "pass.created"}, {"program_id": MEMBERSHIP})):
+        expected = sorted(
+            (one for one, at in made.items() if (since is None or at >= since) and (until is None or at <= until)),
+            reverse=True,
+        )
+        times = {name: to_text(at) for name, at in (("since", since), ("until", until)) if at is not None}
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = any_world.get("/v1/events", query_string={"limit": 20, **query, **times, **cursor}).get_json()
+            found += [event["id"] for event in answer["data"]]
+            if answer["next_cursor"] is None:
+                break
+            cursor = {"cursor": answer["next_cursor"]}
+        assert found == expected
+
+
+def test_the_events_of_somebody_elses_program_and_pass_are_none(any_world: World) -> None:
+    made = any_world.make_pass()
+    key = any_world.make_key(account="other")
+    for query in (
+        {"program_id": MEMBERSHIP},
+        {"pass_id": made["id"]},
+        {"program_id": MEMBERSHIP, "type": "pass.created"},
+    ):
+        answer = any_world.get("/v1/events", key=key, query_string=query).get_json()
+        assert answer == {"data": [], "next_cursor": None}

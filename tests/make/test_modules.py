@@ -505,3 +505,16 @@ def test_no_secret_is_in_the_logs_of_anything(user: Runner, service: Service) ->
     assert SANITIZED in log
     assert service.world.key not in json.dumps(user.wire.log)
     assert made["pass_url"] not in log
+
+
+@pytest.mark.parametrize("module", ["searchPasses", "listPrograms"])
+def test_a_search_goes_on_over_empty_pages(connected_to_stranger: Runner, stranger: Listener, module: str) -> None:
+    """A page of the API may be empty and name a next one."""
+
+    def answer(path: str, headers: Any, body: Any) -> tuple[int, str, bytes]:
+        is_last = "cursor=next" in path
+        page = {"data": [{"id": "found"}] if is_last else [], "next_cursor": None if is_last else "next"}
+        return 200, "application/json", json.dumps(page).encode()
+
+    stranger.answer = answer
+    assert [bundle["id"] for bundle in connected_to_stranger.run(module, {"limit": 10})] == ["found"]

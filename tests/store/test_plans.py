@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,6 +235,16 @@ def unexpected(world: World) -> list[str]:
 def test_flat_lists_are_read_from_their_indexes_alone(worlds: list[World]) -> None:
     for world in worlds:
         assert not unexpected(world), unexpected(world)
+
+
+def test_statistics_of_sqlite_change_no_plan(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    filling.fill(world.service.store, world.account.id, FEW)
+    fill_deliveries(world)
+    with world.service.store.write() as connection:
+        connection.execute(text("ANALYZE"))
+    found = unexpected(world)
+    assert not found, found
 
 
 def test_a_list_without_its_index_is_noticed(worlds: list[World]) -> None:

@@ -2,6 +2,7 @@
 
 const { call, send } = require('./client');
 const { inputField } = require('./inputs');
+const { nextPage } = require('./lists');
 const { outputFields } = require('./outputs');
 const { isSigned } = require('./signature');
 const { triggers } = require('./wording.json');
@@ -65,7 +66,7 @@ function receive(z, bundle, type) {
 /** The latest events, for testing the trigger in the editor. */
 async function recent(z, bundle, type) {
   const params = { type, program_id: bundle.inputData.program_id || undefined, limit: ROWS };
-  const { data } = await call(z, bundle, 'GET', '/v1/events', { params });
+  const { data } = await nextPage(z, bundle, '/v1/events', params);
   return data.map(flat);
 }
 

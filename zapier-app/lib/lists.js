@@ -4,6 +4,18 @@ const { call } = require('./client');
 
 const ROWS = 100;
 
+/** Reads a list from a cursor on, up to the first page that holds something: a page may be empty and name a next one. */
+async function nextPage(z, bundle, path, params) {
+  let { cursor } = params;
+  for (;;) {
+    const { data, next_cursor: next } = await call(z, bundle, 'GET', path, { params: { ...params, cursor } });
+    if (data.length > 0 || next === null) {
+      return { data, next };
+    }
+    cursor = next;
+  }
+}
+
 /**
  * Returns one page of a list of the API. The API pages by cursor and Zapier by number, so the pages before the wanted
  * one are walked through; few people scroll a dropdown beyond the first hundred.
@@ -11,9 +23,7 @@ const ROWS = 100;
 async function page(z, bundle, path, filters = {}) {
   let cursor;
   for (let before = bundle.meta?.page ?? 0; ; before -= 1) {
-    const { data, next_cursor: next } = await call(z, bundle, 'GET', path, {
-      params: { ...filters, limit: ROWS, cursor },
-    });
+    const { data, next } = await nextPage(z, bundle, path, { ...filters, limit: ROWS, cursor });
     if (before === 0) {
       return data;
     }
@@ -38,4 +48,4 @@ function dropdown(key, noun, perform, sample) {
   };
 }
 
-module.exports = { dropdown, page };
+module.exports = { dropdown, nextPage, page };

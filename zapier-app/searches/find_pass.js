@@ -1,8 +1,9 @@
 'use strict';
 
-const { call, send } = require('../lib/client');
+const { send } = require('../lib/client');
 const { raiseProblems } = require('../lib/errors');
 const { inputField, isBlank } = require('../lib/inputs');
+const { nextPage } = require('../lib/lists');
 const { outputFields } = require('../lib/outputs');
 const wording = require('../lib/wording.json');
 
@@ -29,7 +30,7 @@ async function perform(z, bundle) {
   if (!filters.external_id && !filters.email) {
     throw new z.errors.HaltedError('Say which pass to find: fill in Pass, External ID or Email.');
   }
-  const { data } = await call(z, bundle, 'GET', '/v1/passes', { params: { ...filters, limit: ROWS } });
+  const { data } = await nextPage(z, bundle, '/v1/passes', { ...filters, limit: ROWS });
   return bestFirst(data);
 }
 

@@ -106,6 +106,16 @@ test('a list of events has the same flat objects', async (t) => {
   assert.equal(server.requests[0].url, '/v1/events?type=points.changed&program_id=prog_1&limit=25');
 });
 
+test('the list of events goes on over an empty page', async (t) => {
+  const server = await serve(t, ({ url }) =>
+    url.includes('cursor=next')
+      ? { body: { data: [EVENT], next_cursor: null } }
+      : { body: { data: [], next_cursor: 'next' } },
+  );
+  const call = runner({ base_url: server.url, api_key: 'x' });
+  assert.deepEqual(await call('triggers.points_changed.operation.performList', { inputData: {} }), [FLAT]);
+});
+
 test('a subscription keeps what the service answers, and ends by its ID', async (t) => {
   const server = await serve(t, ({ method }) =>
     method === 'POST' ? { status: 201, body: { id: 'hook_1', secret: SECRET } } : { status: 204 },

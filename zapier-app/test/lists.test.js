@@ -60,6 +60,33 @@ test('a dropdown is paged to its end', async (t) => {
   ]);
 });
 
+/** A service whose first page, and one in the middle, are empty and yet name a next one. */
+async function serviceWithEmptyPages(t) {
+  const pages = [[], [PASSES[0]], [], [], [PASSES[1]]];
+  const server = await serve(t, ({ url }) => {
+    const place = Number(new URL(url, 'http://localhost').searchParams.get('cursor') ?? 0);
+    return { body: { data: pages[place], next_cursor: place + 1 < pages.length ? String(place + 1) : null } };
+  });
+  return runner({ base_url: server.url, api_key: 'pr_test_x' });
+}
+
+test('a dropdown goes on over empty pages', async (t) => {
+  const run = await serviceWithEmptyPages(t);
+  const found = [];
+  for (const page of [0, 1, 2]) {
+    found.push((await run('triggers.pass_list.operation.perform', { meta: { page } })).map(({ id }) => id));
+  }
+  assert.deepEqual(found, [['pass_1'], ['pass_2'], []]);
+});
+
+test('a search goes on over empty pages', async (t) => {
+  const run = await serviceWithEmptyPages(t);
+  assert.deepEqual(
+    (await search(run, { email: 'ada@example.com' })).map(({ id }) => id),
+    ['pass_1'],
+  );
+});
+
 test('the dropdown of passes is limited to the chosen program', async (t) => {
   const { run, server } = await service(t);
   await run('triggers.pass_list.operation.perform', { inputData: { program_id: 'prog_1' } });
