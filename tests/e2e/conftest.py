@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import faults
 from tests.e2e.kills import TALLY
 from tests.e2e.stage import Stage, killable_server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was killed and what came of it, also when everything is well."""
-    lines = TALLY.table()
-    if lines:
-        terminalreporter.section("kills")
-        for line in lines:
-            terminalreporter.write_line(line)
+    """Show what was killed or taken away and what came of it, also when everything is well."""
+    for title, lines in (("kills", TALLY.table()), ("faults", faults.table())):
+        if lines:
+            terminalreporter.section(title)
+            for line in lines:
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="package")
