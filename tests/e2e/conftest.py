@@ -13,8 +13,8 @@ from tests.e2e.stage import Stage, killable_server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was killed or taken away and what came of it, also when everything is well."""
-    for title, lines in (("kills", TALLY.table()), ("faults", faults.table())):
+    """Show what was killed or broken and what came of it, also when everything is well."""
+    for title, lines in (("kills", TALLY.table()), ("faults", faults.lines())):
         if lines:
             terminalreporter.section(title)
             for line in lines:
