@@ -19,7 +19,6 @@ from app.errors import Forbidden, PassrailError, RateLimited, Unauthorized
 from app.model import Clock
 from app.service import Service
 
-ALARM_EVERY_SECONDS = 60.0
 CLOCK_GIVE_SECONDS = 1.0  # a wall clock is corrected by less than this all the time
 
 _NUMBER = struct.Struct("<d")
@@ -95,8 +94,8 @@ class RateLimiter:
     Reading and writing 8 bytes of a file that lives in the page cache takes less than a microsecond. Unlike with a
     memory map, a full disk or a truncated file is then an error that can be caught, not a signal that ends the process.
 
-    It fails open: where the file cannot be used every request is allowed, and an alarm is logged once a minute. A
-    limiter that cannot count must not be what stops the service.
+    It fails open: where the file cannot be used every request is allowed, and that is logged. A limiter that cannot
+    count must not be what stops the service.
     """
 
     def __init__(self, path: Path, per_minute: int, burst: int, clock: Clock) -> None:
@@ -106,7 +105,6 @@ class RateLimiter:
         self._one_at_a_time = threading.Lock()
         self._file: int | None = None
         self._process = 0
-        self._next_alarm = -math.inf
 
     def take(self, slot: int) -> Decision:
         """Take one request out of the slot's bucket, if there is one in it."""
@@ -114,7 +112,7 @@ class RateLimiter:
             with self._one_at_a_time:
                 debt, allowed = self._take(slot)
         except (OSError, OverflowError, struct.error) as error:
-            self._alarm(error)
+            _log.error("the rate limiter cannot use its file, all requests are allowed", exc_info=error)
             return Decision(True, self.limits.per_minute, self.limits.burst, 0)
         return decision_of(self.limits, debt, allowed)
 
@@ -150,12 +148,6 @@ class RateLimiter:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._process = os.getpid()
         return self._file
-
-    def _alarm(self, error: Exception) -> None:
-        now = self._clock().timestamp()
-        if now >= self._next_alarm:
-            self._next_alarm = now + ALARM_EVERY_SECONDS
-            _log.error("the rate limiter cannot use its file, all requests are allowed", exc_info=error)
 
 
 def headers(decision: Decision) -> dict[str, str]:
