@@ -84,6 +84,7 @@ TIME_CALLS = {
     "time.gmtime",
 }
 MAY_ASK_FOR_THE_TIME = {
+    "app/store/engine.py": "how long a writer has waited for its turn",
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/timed.py": "how long an answer may take",
     "app/events/sending.py": "how long an attempt took",

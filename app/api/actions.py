@@ -21,6 +21,7 @@ from app.operations.record import Answer, Request, fingerprint_of
 from app.operations.runner import run
 from app.schema import Base
 from app.service import Service, current_service
+from app.store.unavailable import DatabaseUnavailable
 
 ALWAYS = (
     errors.NotFound,
@@ -142,7 +143,14 @@ def _add_batch(blueprint: Blueprint, action: Action) -> None:
             raise errors.InvalidIdempotencyKey(
                 "A batch has no idempotency key of its own. Give each item a unique_event_id."
             )
-        results = [_run_item(caller, action, index, item) for index, item in enumerate(data["items"])]
+        results: list[dict[str, Any]] = []
+        try:
+            for index, item in enumerate(data["items"]):
+                results.append(_run_item(caller, action, index, item))
+        except DatabaseUnavailable as error:
+            # What was done must be told: an item without a key would be done again by a repeat.
+            refused = _problem(problems.not_ready(error))
+            results += [_refused(index, refused) for index in range(len(results), len(data["items"]))]
         succeeded = sum(1 for result in results if result["succeeded"])
         return json_answer({"succeeded": succeeded, "failed": len(results) - succeeded, "results": results})
 
@@ -151,16 +159,19 @@ BATCH_INPUT, BATCH_ANSWER = BatchInput(), BatchAnswer()
 
 
 def _run_item(caller: Caller, action: Action, index: int, item: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {"index": index, "succeeded": False, "replayed": False, "answer": None, "problem": None}
     try:
         data: dict[str, Any] = action.input.load(item)
         answer = _run(caller, action, data, item, data.get("unique_event_id"))
-        result |= {"succeeded": True, "replayed": answer.replayed, "answer": json.loads(answer.body)}
     except ma.ValidationError as error:
-        result["problem"] = _problem(problems.from_validation(error))
+        return _refused(index, _problem(problems.from_validation(error)))
     except PassrailError as error:
-        result["problem"] = _problem(error)
-    return result
+        return _refused(index, _problem(error))
+    told = json.loads(answer.body)
+    return {"index": index, "succeeded": True, "replayed": answer.replayed, "answer": told, "problem": None}
+
+
+def _refused(index: int, problem: dict[str, Any]) -> dict[str, Any]:
+    return {"index": index, "succeeded": False, "replayed": False, "answer": None, "problem": problem}
 
 
 def _problem(error: PassrailError) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def record_of_hook(
 
 def _write(connection: Connection, row: dict[str, str | None], at: datetime, now: datetime) -> None:
     event_id = new_id(IdKind.EVENT)
-    _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
+    _INSERT.send(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
     scope = {"account_id": row["account_id"], "mode": row["mode"]}
     for hook_id, event_types, program_id in _LISTENING.run(connection, scope).fetchall():
         wanted = json.loads(event_types)

@@ -115,7 +115,7 @@ def add(connection: Connection, operation: Operation) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: another one has its key.
     """
-    _INSERT.run(connection, to_row(operation))
+    _INSERT.send(connection, to_row(operation))
 
 
 def save(connection: Connection, before: Operation, after: Operation) -> None:
