@@ -22,6 +22,7 @@ Sources = Mapping[str, str]
 # Values and words that everybody may use; among themselves, too.
 PLAIN = {
     "answer",
+    "concurrency",
     "effects",
     "errors",
     "model",

@@ -22,6 +22,7 @@ from app.store.columns import Statement, instant, to_json, to_milliseconds
 from app.store.tables import events, hooks
 
 _INSERT = Statement(insert(events))
+_REWRITE = Statement(update(events).where(events.c.id == bindparam("event_id")).values(data=bindparam("new_data")))
 _BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
 # Runs in every action. Paused hooks get their deliveries too; they wait until the hook is resumed.
 _LISTENING = Statement(
@@ -112,7 +113,7 @@ def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
 
 def rewrite(connection: Connection, event_id: str, data: str) -> None:
     """Put other data in the place of an event's."""
-    connection.execute(update(events).where(events.c.id == event_id).values(data=data))
+    _REWRITE.send(connection, {"event_id": event_id, "new_data": data})
 
 
 def get(connection: Connection, event_id: str) -> Event | None:

@@ -158,6 +158,11 @@ class _Other:
 
 
 def _run_at_issuer(request: Request) -> Answer:
+    with request.service.remote_work:  # before anything is written: who finds no place has begun nothing
+        return _begin_or_go_on(request)
+
+
+def _begin_or_go_on(request: Request) -> Answer:
     opened = _reserve(request, has_looked=False)
     if isinstance(opened, _Other):
         answer = find_out(request.service, opened.attempt)

@@ -135,7 +135,7 @@ class Store:
         else:
             self.engine = create_engine(
                 postgresql.with_timeouts(url),
-                pool_size=settings.web_threads,
+                pool_size=max(1, settings.web_threads // 2),
                 max_overflow=0,
                 pool_timeout=WAIT_SECONDS,
                 hide_parameters=True,  # holders' data has no place in exceptions
@@ -183,7 +183,7 @@ class Store:
                 that is not known.
         """
         transaction = self._write_to_postgresql if self._writers is None else self._write_to_sqlite
-        with self._telling_unavailable(), transaction() as connection:
+        with transaction() as connection:
             connection.info.pop(_JOBS, None)  # jobs that an earlier transaction asked for and that was rolled back
             yield connection
             jobs = connection.info.pop(_JOBS, ())
@@ -224,7 +224,7 @@ class Store:
 
     @contextmanager
     def _write_to_postgresql(self) -> Iterator[Connection]:
-        with self._postgresql() as connection:
+        with self._telling_unavailable(), self._postgresql() as connection:
             driver: Any = connection.connection.dbapi_connection
             postgresql.begin(connection)
             try:
@@ -241,41 +241,46 @@ class Store:
     def _write_to_sqlite(self) -> Iterator[Connection]:
         assert self._writers is not None
         with self._writers.turn(WAIT_SECONDS) as seconds:
-            connection = self._begin_immediate(seconds)
-            driver: Any = connection.connection.dbapi_connection
             try:
-                yield connection
-                driver.execute("COMMIT")
-            except BaseException:
-                driver.rollback()
+                with self._telling_unavailable(), self._immediate(seconds) as connection:
+                    yield connection
+            except DatabaseUnavailable:
+                self._forget_writer()  # one that was opened while the file could not be written to would never write
                 raise
-            finally:
-                if connection.in_transaction():  # for SQLAlchemy, if a statement came through it
-                    connection.rollback()
 
-    def _begin_immediate(self, seconds: float) -> Connection:
-        """Begin a transaction on the one connection that writes; only who has the turn may touch it."""
+    @contextmanager
+    def _immediate(self, seconds: float) -> Iterator[Connection]:
+        """Give the one connection that writes in a transaction; only who has the turn may touch it."""
         if self._writing is None:
             self._writing, self._waits = self.engine.connect(), round(WAIT_SECONDS)
-        driver: Any = self._writing.connection.dbapi_connection
+        connection = self._writing
+        driver: Any = connection.connection.dbapi_connection
+        if round(seconds) != self._waits:
+            self._waits = round(seconds)
+            driver.execute(f"PRAGMA busy_timeout = {self._waits * 1000}")
+        driver.execute("BEGIN IMMEDIATE")
         try:
-            if round(seconds) != self._waits:
-                self._waits = round(seconds)
-                driver.execute(f"PRAGMA busy_timeout = {self._waits * 1000}")
-            driver.execute("BEGIN IMMEDIATE")
-        except self._driver_error:
-            # One that was opened while the file could not be written to would never write.
+            yield connection
+            driver.execute("COMMIT")
+        except BaseException:
+            driver.rollback()
+            raise
+        finally:
+            if connection.in_transaction():  # for SQLAlchemy, if a statement came through it
+                connection.rollback()
+
+    def _forget_writer(self) -> None:
+        if self._writing is not None:
             self._writing.invalidate()
             self._writing.close()
             self._writing = None
-            raise
-        return self._writing
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in (*self._opened, *([self._writing] if self._writing else [])):
+        for connection in self._opened:
             connection.close()
-        self._opened, self._mine, self._writing = [], threading.local(), None
+        self._opened, self._mine = [], threading.local()
+        self._forget_writer()
         self.engine.dispose()
 
 

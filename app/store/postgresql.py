@@ -17,6 +17,7 @@ from sqlalchemy.exc import DisconnectionError
 
 CONNECT_SECONDS = 5
 SEND_SECONDS = 15  # until a server that takes no data any more is given up
+SPARE_SECONDS = 2  # that a statement's end may be late
 _WAITING = "passrail_waiting"
 _BEGIN = ("BEGIN", None)
 
@@ -97,6 +98,8 @@ def prepare(engine: Engine, wait_seconds: float, statement_seconds: int) -> None
         driver.autocommit = True
         limits = {"lock_timeout": f"{wait_seconds:.0f}s", "statement_timeout": f"{statement_seconds}s"}
         driver.execute("; ".join(f"SET {name} = '{value}'" for name, value in limits.items()))
+        if statement_seconds:
+            _give_up_after(driver, statement_seconds + SPARE_SECONDS, engine.dialect.loaded_dbapi.errors._WaitTimeout)
 
     @event.listens_for(engine, "checkout")
     def on_checkout(driver: Any, _record: object, _proxy: object) -> None:
@@ -107,6 +110,20 @@ def prepare(engine: Engine, wait_seconds: float, statement_seconds: int) -> None
     @event.listens_for(engine, "before_cursor_execute")
     def on_execute(connection: Connection, *_more: object) -> None:
         _flush(connection, connection.connection.dbapi_connection)
+
+
+def _give_up_after(driver: Any, seconds: float, timeout: type[Exception]) -> None:
+    """Have a connection closed whose server says nothing for so long: a frozen one cannot end a statement itself."""
+    wait = driver.wait
+
+    def wait_for_so_long(*arguments: Any, **options: Any) -> Any:
+        try:
+            return wait(*arguments, **{"timeout": seconds, **options})
+        except timeout:
+            driver.pgconn.finish()
+            raise
+
+    driver.wait = wait_for_so_long
 
 
 def _has_something_to_say(socket: int) -> bool:
