@@ -14,7 +14,7 @@ PARTS = ("actions", "lists", "startup", "passkit", "hooks", "trip")
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--seconds", default=3.0, show_default=True, help="Length of a single run of load.")
-@click.option("--rounds", default=7, show_default=True, help="How often bare and subject are compared.")
+@click.option("--rounds", default=9, show_default=True, help="How often bare and subject are compared.")
 @click.option(
     "--database", "chosen", type=click.Choice([*KINDS, "both"]), default="both", show_default=True, help="Database."
 )
