@@ -105,11 +105,11 @@ def make_service(
 def _with_limits(service: Service) -> Service:
     """Leave a quarter of the threads, at least, to what is quick: half may wait for issuers, a quarter read lists."""
     threads = service.settings.web_threads
-    few = max(1, threads // 8)
+    few = max(2, threads // 16)
     return replace(
         service,
         remote_work=ConcurrencyLimit(max(1, threads // 2)),
-        list_reads=ConcurrencyLimit(few, waiting=few, seconds=LIST_WAIT_SECONDS),
+        list_reads=ConcurrencyLimit(few, waiting=max(2, threads // 4 - few), seconds=LIST_WAIT_SECONDS),
     )
 
 

@@ -1,14 +1,14 @@
-"""`python -m bench [actions] [lists] [startup] [passkit] [hooks] [trip]`: measure, and print tables; default: all."""
+"""`python -m bench [actions] [lists] [startup] [passkit] [beside] [hooks] [trip]`: measure, print tables; default: all."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, hooks, lists, passkit, startup, trip
+from bench import actions, beside, hooks, lists, passkit, startup, trip
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup", "passkit", "hooks", "trip")
+PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip")
 
 
 @click.command()
@@ -41,6 +41,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, event
                     lists.run(kind, seconds=seconds)
                 elif part == "passkit":
                     passkit.run(kind, seconds=seconds, rounds=rounds)
+                elif part == "beside":
+                    beside.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "hooks":
                     hooks.run(kind, events=events, rate=rate)
     except BenchFailed as failure:

@@ -102,6 +102,6 @@ def blueprints() -> list[Blueprint]:
                 before=query.get("cursor"),
                 limit=query["limit"] + 1,
             )
-        return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
+            return json_answer(page_of(found, query["limit"], show_event, lambda event: event.id))
 
     return [blueprint]
