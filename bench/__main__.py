@@ -1,4 +1,4 @@
-"""`python -m bench [actions] [lists] [startup] [passkit] [beside] [hooks] [trip]`: measure, print tables; default: all."""
+"""`python -m bench [PART ...]`: measure, and print tables. Parts: see `PARTS`; default: all."""
 
 from __future__ import annotations
 
