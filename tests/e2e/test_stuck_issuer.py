@@ -87,4 +87,5 @@ def test_others_are_answered_while_more_callers_than_threads_wait_for_a_stuck_is
 def test_thirty_two_callers_at_a_slow_issuer_are_ordinary_traffic(stage: Stage) -> None:
     stage.upstream.delay(passkit.DELAY_SECONDS)
     for _ in range(5):
-        assert {answer.status_code for answer in at_once(stage, passkit.MANY)} == {200}
+        failed = [answer.text for answer in at_once(stage, passkit.MANY) if answer.status_code != 200]
+        assert failed == [], (stage.database.folder / "web.log").read_text(encoding="utf-8")[-4000:]
