@@ -26,7 +26,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     post = _post if settings is None else post_nothing
     settings = settings or load_settings()
     app = Flask(__name__, static_folder=None)
-    app.extensions["passrail"] = make_service(settings, clock, post)
+    app.extensions["passrail"] = make_service(settings, clock, post, answers_requests=True)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

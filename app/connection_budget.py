@@ -8,12 +8,11 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.settings import Settings
+from app.store.engine import web_connections
 
 WORKER_THREADS = 24  # as the Procfile says
 # One for each thread, for the heartbeat, and for what posts jobs.
 WORKER_CONNECTIONS = WORKER_THREADS + 2
-# Beyond one for each request: what posts jobs.
-MORE_OF_WEB_PROCESS = 1
 CONNECT_SECONDS = 2
 ASK = "SELECT current_setting('max_connections')::integer, current_setting('superuser_reserved_connections')::integer"
 
@@ -48,13 +47,12 @@ def too_few(settings: Settings, most: int, reserved: int) -> str | None:
         most: PostgreSQL's `max_connections`.
         reserved: how many of them are kept for superusers.
     """
-    processes, threads = settings.web_concurrency, settings.web_threads
-    each = threads + MORE_OF_WEB_PROCESS
+    processes, each = settings.web_concurrency, web_connections(settings)
     needed, there_are = processes * each + WORKER_CONNECTIONS, most - reserved
     if needed <= there_are:
         return None
     return (
-        f"PostgreSQL has too few connections: {processes} web processes x {each} (WEB_THREADS + 1) + "
+        f"PostgreSQL has too few connections: {processes} web processes x {each} (half of WEB_THREADS) + "
         f"{WORKER_CONNECTIONS} of the worker = {needed}, and there are {most} (max_connections) - {reserved} "
         f"(superuser_reserved_connections) = {there_are}. "
         "Lower WEB_CONCURRENCY or WEB_THREADS, or raise max_connections."

@@ -14,7 +14,7 @@
       424  UpstreamCredentialsRefused
       429  RateLimited
       500  Internal
-      503  UpstreamUnavailable, NotReady
+      503  UpstreamUnavailable, NotReady, TooBusy
       504  OutcomeUnknown
 
 Code raises them; `api/problems.py` turns them into answers. The class says what kind of failure it is (stable
@@ -365,9 +365,25 @@ class NotReady(PassrailError):
     title = "The service is not ready"
     retryable = True
     explanation = (
-        "The database cannot be reached, or its tables are not those of this version (run `passrail migrate`)."
+        "The database cannot do it now: it cannot be reached, something holds it locked, it is read-only, its disk is "
+        "full; or its tables are not those of this version (run `passrail migrate`). `detail` says which it is. Send "
+        "the same request with the same key again when `Retry-After` says."
     )
     example = "The database is not reachable. Check DATABASE_URL."
+
+
+class TooBusy(PassrailError):
+    status = 503
+    code = "too-busy"
+    title = "Too many such requests at this moment"
+    retryable = True
+    explanation = (
+        "As many requests as may be under way at once wait for the issuer, or read long lists; others are answered as "
+        "usual. Nothing was changed and the idempotency key is still free: send the same request again when "
+        "`Retry-After` says. Where this lasts, the issuer is slow, or the service needs more processes or threads "
+        "(`WEB_CONCURRENCY`, `WEB_THREADS`)."
+    )
+    example = "Too many requests wait for the issuer at this moment. Send the same request again in 2 seconds."
 
 
 class OutcomeUnknown(PassrailError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
@@ -70,7 +69,7 @@ huey = make_queue(Jobs, _settings, _sign)
 def service() -> Service:
     """Return the parts the jobs work with, made when the first job needs them."""
     # A connection to the database for each of the worker's threads, however many the web server has.
-    return make_service(replace(_settings, web_threads=WORKER_CONNECTIONS), post=post)
+    return make_service(_settings, post=post, connections=WORKER_CONNECTIONS)
 
 
 def _alone(do: Callable[[], None]) -> Callable[[], None]:

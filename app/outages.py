@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import NotReady
+from app.store.unavailable import DatabaseUnavailable
 
 EVERY_SECONDS = 60.0
 # Something this process needs is away: another machine, the database, Redis, a disk.
-OUTAGES = (OSError, RedisError, DBAPIError, PoolTimeout, NotReady)
+OUTAGES = (OSError, RedisError, DatabaseUnavailable, DBAPIError, PoolTimeout, NotReady)
 
 Kind = tuple[str, str, str]
 

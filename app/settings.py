@@ -76,7 +76,12 @@ class Settings:
         choices=("NORMAL", "FULL"),
     )
     web_concurrency: int = _setting(2, "Number of web server processes.", at_least=1)
-    web_threads: int = _setting(32, "Number of requests each web server process works on at once.", at_least=1)
+    web_threads: int = _setting(
+        64,
+        "Number of requests each web server process works on at once. At most half of them wait for remote issuers; "
+        "with PostgreSQL half of them have a connection.",
+        at_least=1,
+    )
     trusted_proxies: int = _setting(
         0,
         "Number of reverse proxies in front whose `X-Forwarded-*` headers are believed. 0 believes none.",

@@ -17,6 +17,7 @@ from app.errors import NotFound
 from app.service import Service
 from app.store import troubles
 from app.store.troubles import Kind, Trouble
+from app.store.unavailable import DatabaseUnavailable
 
 MOST_TRIES = 10
 LONGEST_PAUSE = timedelta(hours=1)
@@ -119,6 +120,11 @@ def _try(service: Service, kind: Kind, item_id: str, do: Callable[[str], bool]) 
                 if troubles.get(connection, kind, item_id) == trouble:  # else `do` has parked it
                     troubles.forget(connection, kind, item_id)
         return has_ended
+    except DatabaseUnavailable as failure:  # that is not the item's failure: the next sweep takes it
+        _log.warning(
+            "an item waits for the database", extra={"kind": kind.value, "item_id": item_id, "why": failure.why}
+        )
+        return False
     except Exception as failure:  # whatever it is, the next items are not to blame for it
         _log.exception("an item failed", extra={"kind": kind.value, "item_id": item_id})
         _note_failure(service, kind, item_id, failure)

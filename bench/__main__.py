@@ -1,20 +1,20 @@
-"""`python -m bench [actions] [lists] [startup] [passkit] [hooks] [trip]`: measure, and print tables; default: all."""
+"""`python -m bench [PART ...]`: measure, and print tables. Parts: see `PARTS`; default: all."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, hooks, lists, passkit, startup, trip
+from bench import actions, beside, hooks, lists, passkit, startup, trip
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup", "passkit", "hooks", "trip")
+PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip")
 
 
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--seconds", default=3.0, show_default=True, help="Length of a single run of load.")
-@click.option("--rounds", default=7, show_default=True, help="How often bare and subject are compared.")
+@click.option("--rounds", default=9, show_default=True, help="How often bare and subject are compared.")
 @click.option(
     "--database", "chosen", type=click.Choice([*KINDS, "both"]), default="both", show_default=True, help="Database."
 )
@@ -41,6 +41,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, event
                     lists.run(kind, seconds=seconds)
                 elif part == "passkit":
                     passkit.run(kind, seconds=seconds, rounds=rounds)
+                elif part == "beside":
+                    beside.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "hooks":
                     hooks.run(kind, events=events, rate=rate)
     except BenchFailed as failure:

@@ -54,9 +54,9 @@ def subjects(key: str, pass_ids: Sequence[str]) -> list[Subject]:
     points = f'{{"pass_id": "{PASS}", "change": "add", "points": 1}}'
     turn = tuple(pass_ids)
     return [
-        Subject("create-pass", Load("POST", "/v1/actions/create-pass", writing, new), 0.40, "pass.created"),
+        Subject("create-pass", Load("POST", "/v1/actions/create-pass", writing, new), 0.33, "pass.created"),
         Subject(
-            "update-points", Load("POST", "/v1/actions/update-points", writing, points, turn), 0.40, "points.changed"
+            "update-points", Load("POST", "/v1/actions/update-points", writing, points, turn), 0.35, "points.changed"
         ),
         Subject("get pass", Load("GET", f"/v1/passes/{PASS}", reading, "", turn), 0.60),
     ]

@@ -20,12 +20,12 @@ def test_the_defaults_fit_a_fresh_postgresql() -> None:
 
 def test_what_does_not_fit_is_told_with_the_sum() -> None:
     assert too_few(Settings(web_concurrency=3), most=100, reserved=3) == (
-        "PostgreSQL has too few connections: 3 web processes x 33 (WEB_THREADS + 1) + 26 of the worker = 125, and "
+        "PostgreSQL has too few connections: 3 web processes x 32 (half of WEB_THREADS) + 26 of the worker = 122, and "
         "there are 100 (max_connections) - 3 (superuser_reserved_connections) = 97. "
         "Lower WEB_CONCURRENCY or WEB_THREADS, or raise max_connections."
     )
-    assert too_few(Settings(web_concurrency=3), most=128, reserved=3) is None
-    assert too_few(Settings(web_concurrency=3), most=127, reserved=3) is not None
+    assert too_few(Settings(web_concurrency=3), most=125, reserved=3) is None
+    assert too_few(Settings(web_concurrency=3), most=124, reserved=3) is not None
 
 
 def test_the_server_itself_is_asked(

@@ -23,6 +23,7 @@ Sources = Mapping[str, str]
 PLAIN = {
     "answer",
     "data_dir",
+    "concurrency",
     "effects",
     "errors",
     "model",
@@ -44,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "service": {"accounts", "issuers", "store"},
     "sweeps": {"service", "store"},
     "observe": set(),
-    "outages": set(),
+    "outages": {"store"},
     "logs": {"observe", "outages", "service"},
     "metrics": {"observe", "service", "store"},
     "health": {"service", "store"},
@@ -58,7 +59,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
     "queue": set(),
-    "connection_budget": set(),
+    "connection_budget": {"store"},
     "heartbeat": {"service", "store"},
     "jobs": {
         "accounts",
@@ -131,6 +132,7 @@ TIME_CALLS = {
     "time.gmtime",
 }
 MAY_ASK_FOR_THE_TIME = {
+    "app/store/engine.py": "how long a writer has waited for its turn",
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/server/worker.py": "how long a client may take",
     "app/timed.py": "how long an answer may take",

@@ -21,6 +21,7 @@ from app.operations.record import Answer, Request, fingerprint_of
 from app.operations.runner import run
 from app.schema import Base
 from app.service import Service, current_service
+from app.store.unavailable import DatabaseUnavailable
 
 ALWAYS = (
     errors.NotFound,
@@ -143,7 +144,14 @@ def _add_batch(blueprint: Blueprint, action: Action) -> None:
                 "A batch has no idempotency key of its own. Give each item a unique_event_id."
             )
         refusals: list[PassrailError] = []
-        results = [_run_item(caller, action, index, item, refusals) for index, item in enumerate(data["items"])]
+        results: list[dict[str, Any]] = []
+        try:
+            for index, item in enumerate(data["items"]):
+                results.append(_run_item(caller, action, index, item, refusals))
+        except DatabaseUnavailable as error:
+            # What was done must be told: an item without a key would be done again by a repeat.
+            refusals.append(problems.not_ready(error))
+            results += [_refused(index, refusals[-1]) for index in range(len(results), len(data["items"]))]
         problems.note_refusals(refusals)
         succeeded = sum(1 for result in results if result["succeeded"])
         return json_answer({"succeeded": succeeded, "failed": len(results) - succeeded, "results": results})
@@ -156,18 +164,21 @@ def _run_item(
     caller: Caller, action: Action, index: int, item: dict[str, Any], refusals: list[PassrailError]
 ) -> dict[str, Any]:
     """Do one item and return what came of it; its refusal is added to those of the batch."""
-    result: dict[str, Any] = {"index": index, "succeeded": False, "replayed": False, "answer": None, "problem": None}
     try:
         data: dict[str, Any] = action.input.load(item)
         answer = _run(caller, action, data, item, data.get("unique_event_id"))
-        result |= {"succeeded": True, "replayed": answer.replayed, "answer": json.loads(answer.body)}
     except ma.ValidationError as error:
         refusals.append(problems.from_validation(error))
+        return _refused(index, refusals[-1])
     except PassrailError as error:
         refusals.append(error)
-    if not result["succeeded"]:
-        result["problem"] = _problem(refusals[-1])
-    return result
+        return _refused(index, error)
+    told = json.loads(answer.body)
+    return {"index": index, "succeeded": True, "replayed": answer.replayed, "answer": told, "problem": None}
+
+
+def _refused(index: int, error: PassrailError) -> dict[str, Any]:
+    return {"index": index, "succeeded": False, "replayed": False, "answer": None, "problem": _problem(error)}
 
 
 def _problem(error: PassrailError) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from app.store.columns import to_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-EVERYWHERE = (errors.Internal, errors.NotReady)
+EVERYWHERE = (errors.Internal, errors.NotReady, errors.TooBusy)
 
 
 def read_json(body: bytes) -> Any:

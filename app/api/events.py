@@ -88,7 +88,8 @@ def blueprints() -> list[Blueprint]:
     @blueprint.arguments(EventQuery(), location="query")
     @blueprint.answers(EVENT_PAGE, {"data": [EVENT_EXAMPLE], "next_cursor": None}, description="A page of events.")
     def list_events(caller: Caller, query: dict[str, Any]) -> Response:
-        with current_service().store.read() as connection:
+        service = current_service()
+        with service.list_reads, service.store.read() as connection:
             found = outbox.page(
                 connection,
                 caller.account_id,

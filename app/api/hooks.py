@@ -192,7 +192,8 @@ def _add_deliveries(blueprint: Blueprint) -> None:
     @blueprint.raises(NotFound)
     def list_deliveries(caller: Caller, query: dict[str, Any], hook_id: str) -> Response:
         status = DeliveryStatus(query["status"]) if "status" in query else None
-        with current_service().store.read() as connection:
+        service = current_service()
+        with service.list_reads, service.store.read() as connection:
             _find(connection, caller, hook_id)
             found = deliveries.page(
                 connection, hook_id, status=status, before=query.get("cursor"), limit=query["limit"]

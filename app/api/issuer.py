@@ -63,7 +63,8 @@ def _add_connecting(blueprint: Blueprint) -> None:
         service = current_service()
         kind = service.remote_kinds[data["issuer"]]
         way = EndsCardsBy(data["ends_cards_by"]) if "ends_cards_by" in data else None
-        made = connect(service, caller.account_id, caller.mode, kind.name, kind.target(data), way)
+        with service.remote_work:
+            made = connect(service, caller.account_id, caller.mode, kind.name, kind.target(data), way)
         return json_answer(_show(caller, made))
 
     @blueprint.route("", methods=["PATCH"])
@@ -91,7 +92,9 @@ def _add_connecting(blueprint: Blueprint) -> None:
     )
     @blueprint.answers(ISSUER, _shown(BUILTIN, "live", None), description="The issuer from now on.")
     def forget_issuer(caller: Caller) -> Response:
-        forget(current_service(), caller.account_id, caller.mode)
+        service = current_service()
+        with service.remote_work:
+            forget(service, caller.account_id, caller.mode)
         return json_answer(_show(caller, None))
 
 

@@ -162,7 +162,9 @@ def blueprints() -> list[Blueprint]:
     @blueprint.raises(NotFound, NotApplicable, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable)
     def resolve_operation(caller: Caller, data: dict[str, Any], operation_id: str) -> Response:
         found = _find(caller, operation_id)
-        resolve(current_service(), found, happened=data["happened"], by=caller.key_id)
+        service = current_service()
+        with service.remote_work:
+            resolve(service, found, happened=data["happened"], by=caller.key_id)
         return json_answer(_show(_find(caller, operation_id)))
 
     return [blueprint]

@@ -89,7 +89,8 @@ def blueprints() -> list[Blueprint]:
     @blueprint.answers(EVENT_PAGE, {"data": [EVENT_EXAMPLE], "next_cursor": None}, description="A page of events.")
     @blueprint.raises(NotFound)
     def get_pass_history(caller: Caller, query: dict[str, Any], pass_id: str) -> Response:
-        with current_service().store.read() as connection:
+        service = current_service()
+        with service.list_reads, service.store.read() as connection:
             find_pass(connection, caller, pass_id)
             found = outbox.page(
                 connection,
@@ -128,7 +129,7 @@ def _list(caller: Caller, query: dict[str, Any], *, has_looked: bool = False) ->
         external_id=query.get("external_id"),
         updated_since=query.get("updated_since"),
     )
-    with service.store.read() as connection:
+    with service.list_reads, service.store.read() as connection:
         found = pass_lists.page(
             connection,
             caller.account_id,

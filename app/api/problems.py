@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app import errors, logs
@@ -18,6 +17,7 @@ from app.errors import FieldError, PassrailError
 from app.scrub import scrub_text
 from app.service import current_service
 from app.store.columns import to_json
+from app.store.unavailable import DatabaseUnavailable
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -90,7 +90,7 @@ def init_app(app: Flask) -> None:
     """Make every failure of the application a problem: ours, the framework's, and the unexpected."""
     app.register_error_handler(PassrailError, answer)
     app.register_error_handler(HTTPException, lambda error: answer(_from_framework(error)))
-    app.register_error_handler(OperationalError, _database_is_away)
+    app.register_error_handler(DatabaseUnavailable, lambda error: answer(not_ready(error)))
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -164,9 +164,10 @@ def _from_framework(error: HTTPException) -> PassrailError:
     return errors.Internal()
 
 
-def _database_is_away(error: OperationalError) -> Response:
-    log.exception("the database failed")
-    return answer(errors.NotReady("The database does not answer at the moment. Send the request again.", retry_after=2))
+def not_ready(error: DatabaseUnavailable) -> errors.NotReady:
+    """Turn a database that cannot do it now into our error, and tell operators."""
+    log.error("the database is unavailable", extra={"why": error.why, "cause": repr(error.__cause__)})
+    return errors.NotReady(f"{error.why} Send the same request again.", retry_after=2)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from alembic.util import CommandError
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app import create_app, demo
 from app.accounts.vault import VaultError
@@ -26,6 +26,7 @@ from app.errors import PassrailError
 from app.settings import InvalidSetting
 from app.store import migrate as migrations
 from app.store.backup import BackupFailed
+from app.store.unavailable import DatabaseUnavailable, why_unavailable
 
 
 class FriendlyGroup(click.Group):
@@ -38,8 +39,11 @@ class FriendlyGroup(click.Group):
             raise click.ClickException(error.detail if isinstance(error, PassrailError) else str(error)) from error
         except VaultError as error:
             raise click.ClickException(f"{error} Put the key it needs into VAULT_KEYS.") from error
-        except (OperationalError, ArgumentError) as error:
-            cause = str(getattr(error, "orig", error)).strip()
+        except SQLAlchemyError as error:
+            if why_unavailable(error) is None and not isinstance(error, ArgumentError):
+                raise
+            said = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+            cause = str(getattr(said, "orig", said)).strip()
             raise click.ClickException(f"The database cannot be used. Check DATABASE_URL. It says: {cause}") from error
         except CommandError as error:
             raise click.ClickException(f"The database is of a newer version than this one. ({error})") from error

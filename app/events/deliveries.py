@@ -116,7 +116,7 @@ def add(
         "lease_until": None,
         "created_at": to_milliseconds(now),
     }
-    _INSERT.run(connection, row)
+    _INSERT.send(connection, row)
     post_after_commit(connection, JOB, hook_id)
     return delivery_id
 
@@ -134,7 +134,7 @@ def claim(connection: Connection, hook_id: str, now: datetime) -> Delivery | Non
     if row is None:
         return None
     claimed = replace(_from_columns(row), lease_until=now + LEASE)
-    _LEASE.run(connection, {"delivery_id": claimed.id, "lease": to_milliseconds(claimed.lease_until)})
+    _LEASE.send(connection, {"delivery_id": claimed.id, "lease": to_milliseconds(claimed.lease_until)})
     return claimed
 
 

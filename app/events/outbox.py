@@ -29,6 +29,7 @@ from app.store.tables import events, hooks, programs
 ID_TOLERANCE = timedelta(minutes=1)
 
 _INSERT = Statement(insert(events))
+_REWRITE = Statement(update(events).where(events.c.id == bindparam("event_id")).values(data=bindparam("new_data")))
 _BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
 # Runs in every action. Paused hooks get their deliveries too; they wait until the hook is resumed.
 _LISTENING = Statement(
@@ -103,7 +104,7 @@ def record_of_hook(
 
 def _write(connection: Connection, row: dict[str, str | None], at: datetime, now: datetime) -> None:
     event_id = new_event_id(at)
-    _INSERT.run(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
+    _INSERT.send(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
     scope = {"account_id": row["account_id"], "mode": row["mode"]}
     for hook_id, event_types, program_id in _LISTENING.run(connection, scope).fetchall():
         wanted = json.loads(event_types)
@@ -119,7 +120,7 @@ def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
 
 def rewrite(connection: Connection, event_id: str, data: str) -> None:
     """Put other data in the place of an event's."""
-    connection.execute(update(events).where(events.c.id == event_id).values(data=data))
+    _REWRITE.send(connection, {"event_id": event_id, "new_data": data})
 
 
 def get(connection: Connection, event_id: str) -> Event | None:

@@ -43,8 +43,6 @@ class Case:
 
 
 AMBIGUOUS_SHOWN = 20
-# How often a pass is looked up again when it changed between finding and locking it.
-LOOKS_AT_A_CHANGED_PASS = 5
 
 
 def issuer_of(service: Service, caller: Caller, data: Mapping[str, Any]) -> str:
@@ -73,34 +71,27 @@ def look_up(
 ) -> Case:
     """Gather what the action decides on.
 
-    With `lock`, a pass that is found stays as it is until the transaction ends: it is locked first and looked at then,
-    because what was true when it was found may have changed while we waited for the lock.
+    With `lock`, a pass that is found stays as it is until the transaction ends: it is looked at once it is locked,
+    because what was true before may have changed while we waited for the lock.
 
     Raises:
         NotFound: the caller has no such program or pass.
         AmbiguousPass: the e-mail address fits several.
     """
-    for _ in range(LOOKS_AT_A_CHANGED_PASS):
-        known = _find(connection, caller, action, data)
-        if known is None:
-            return Case(data, find_program(connection, caller, data["program_id"]), None, now)
-        found, program = known
-        locked = passes.lock(connection, found) if lock else found
-        if _names(locked) == _names(found):
-            return Case(data, program, locked, moment_after(now, locked.updated_at))
-    raise NotFound("The pass is changing at this moment. Send the request again.")
+    known = _find(connection, caller, action, data, lock=lock)
+    if known is None:
+        return Case(data, find_program(connection, caller, data["program_id"]), None, now)
+    found, program = known
+    return Case(data, program, found, moment_after(now, found.updated_at))
 
 
-def _names(found: Pass) -> tuple[object, ...]:
-    """Return all of a pass by which it can be found."""
-    return found.program_id, found.external_id, found.email, found.deleted_at
-
-
-def _find(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any]) -> Found | None:
+def _find(
+    connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], *, lock: bool
+) -> Found | None:
     """Return the pass that is meant; None only for an action that creates one, where there is none yet."""
     if not action.creates:
-        return _find_pass(connection, caller, data, email_names_pass=action.email_names_pass)
-    known = _by_external_id(connection, caller, data) if "external_id" in data else None
+        return _find_pass(connection, caller, data, email_names_pass=action.email_names_pass, lock=lock)
+    known = _by_external_id(connection, caller, data, lock=lock) if "external_id" in data else None
     # The external ID of a permanently revoked pass is free again.
     return None if known is None or known[0].deleted_at is not None else known
 
@@ -119,16 +110,18 @@ def find_program(connection: Connection, caller: Caller, program_id: str) -> Pro
     return program
 
 
-def _find_pass(connection: Connection, caller: Caller, data: Mapping[str, Any], *, email_names_pass: bool) -> Found:
+def _find_pass(
+    connection: Connection, caller: Caller, data: Mapping[str, Any], *, email_names_pass: bool, lock: bool
+) -> Found:
     """Find by the strongest name given; the others, where given too, must fit."""
     if "pass_id" in data:
-        found = passes.get(connection, caller.account_id, caller.mode, data["pass_id"])
+        found = passes.get(connection, caller.account_id, caller.mode, data["pass_id"], lock=lock)
         named = f"'{data['pass_id']}'"
     elif "external_id" in data:
-        found = _by_external_id(connection, caller, data)
+        found = _again_if_gone(_by_external_id, connection, caller, data, lock=lock)
         named = f"with the external ID '{data['external_id']}' in program '{data['program_id']}'"
     else:
-        found = _by_email(connection, caller, data)
+        found = _again_if_gone(_by_email, connection, caller, data, lock=lock)
         named = f"with this e-mail address in program '{data['program_id']}'"
     names = ("program_id", "external_id", "email") if email_names_pass else ("program_id", "external_id")
     for name in names:
@@ -139,14 +132,26 @@ def _find_pass(connection: Connection, caller: Caller, data: Mapping[str, Any], 
     return found
 
 
-def _by_external_id(connection: Connection, caller: Caller, data: Mapping[str, Any]) -> Found | None:
+def _again_if_gone(
+    find: Callable[..., Found | None], connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool
+) -> Found | None:
+    """Find by a name that can go over to another pass while the lock of the first one is waited for."""
+    found = find(connection, caller, data, lock=lock)
+    if lock and (found is None or found[0].deleted_at is not None):
+        found = find(connection, caller, data, lock=lock)
+    return found
+
+
+def _by_external_id(connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool) -> Found | None:
     return passes.get_by_external_id(
-        connection, caller.account_id, caller.mode, data["program_id"], data["external_id"]
+        connection, caller.account_id, caller.mode, data["program_id"], data["external_id"], lock=lock
     )
 
 
-def _by_email(connection: Connection, caller: Caller, data: Mapping[str, Any]) -> Found | None:
-    found = passes.get_by_email(connection, caller.account_id, caller.mode, data["program_id"], data["email"])
+def _by_email(connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool) -> Found | None:
+    found = passes.get_by_email(
+        connection, caller.account_id, caller.mode, data["program_id"], data["email"], lock=lock
+    )
     if len(found) > 1:
         raise AmbiguousPass(
             f"{len(found)} passes of this program have this e-mail address. Use pass_id to name the one you mean.",

@@ -23,6 +23,7 @@ found out stays `unknown`: a repeat with the same key, the sweep (`resume.py`) o
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -83,7 +84,9 @@ def run(request: Request) -> Answer:
     is_simulated = caller.mode is Mode.TEST and data.get("external_id") in OUTCOMES
     is_here = not is_simulated and issuer_of(request.service, caller, data) == BUILTIN
     try:
-        answer = _run(request, is_here=is_here)
+        # Entered before anything is written: who finds no place has begun nothing.
+        with nullcontext() if is_here else request.service.remote_work:
+            answer = _run(request, is_here=is_here)
     except PassrailError as refusal:
         count_operation(request.action.name, refusal.code)
         raise

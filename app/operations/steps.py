@@ -21,7 +21,7 @@ from app.effects import (
     SetPoints,
     UpdateHolder,
 )
-from app.errors import PassrailError, UpstreamRejected, UpstreamUnavailable
+from app.errors import PassrailError, UpstreamCredentialsRefused, UpstreamRejected, UpstreamUnavailable
 from app.issuers.protocol import Done, Issuer, NotDone, Outcome, Refused, Settled, Step, Unclear
 from app.issuers.simulated import simulated_issuer
 from app.model import BUILTIN, Pass
@@ -96,7 +96,7 @@ def _way_to(service: Service, attempt: Attempt) -> _Way:
         if simulated is None:
             raise CannotGoOn(f"Operation {operation.id} is about a pass that has no issuer to be asked.")
         return _Way(simulated, None)
-    connected = connections.need(service, operation.account_id, operation.mode)
+    connected = connections.kept(service, operation.account_id, operation.mode)
     return _Way(connections.open_issuer(service, connected), connected)
 
 
@@ -113,7 +113,18 @@ def _ask(service: Service, attempt: Attempt) -> tuple[Outcome, bool]:
         if attempt.is_only_looked_into:
             undone = "The issuer did not take this request. Nothing was changed; send it again."
             return Refused(UpstreamUnavailable(undone)), False
-    return _try(service, attempt, way), True
+    outcome = _try(service, attempt, way)
+    if _is_refused_for_old_credentials(service, way, outcome):
+        outcome = _try(service, attempt, _way_to(service, attempt))
+    return outcome, True
+
+
+def _is_refused_for_old_credentials(service: Service, way: _Way, outcome: Outcome) -> bool:
+    """Tell whether the issuer did nothing because the connection was made anew since it was looked up."""
+    if way.connection is None or not isinstance(outcome, Refused) or outcome.was_sent:
+        return False
+    is_refused = isinstance(outcome.error, UpstreamCredentialsRefused)
+    return is_refused and connections.is_replaced(service, way.connection)
 
 
 def _try(service: Service, attempt: Attempt, way: _Way) -> Outcome:

@@ -21,6 +21,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import ClauseElement
 
+from app.store import postgresql
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -82,10 +84,11 @@ class Statement:
         self._prepared: dict[str, Prepared] = {}
 
     def run(self, connection: Connection, values: Values) -> Any:
-        """Run it on the connection, in the transaction that is open there.
+        """Run it on the connection, in the transaction that is open there; return the cursor.
 
         Raises:
-            sqlalchemy.exc.IntegrityError, sqlalchemy.exc.OperationalError: as `connection.execute` would.
+            sqlalchemy.exc.IntegrityError, sqlalchemy.exc.OperationalError: as `connection.execute` would; it may be
+                about a statement that was sent before.
         """
         dialect = connection.dialect
         prepared = self._prepared.get(dialect.name) or self._prepare(dialect)
@@ -93,9 +96,23 @@ class Statement:
             values = {**prepared.fixed, **values}
         driver: Any = connection.connection.dbapi_connection
         try:
-            return driver.execute(prepared.sql, [values[name] for name in prepared.names] if prepared.names else values)
+            if dialect.name == "sqlite":
+                return driver.execute(prepared.sql, [values[name] for name in prepared.names])
+            return postgresql.run(connection, driver, prepared.sql, values)
         except dialect.loaded_dbapi.Error as error:
             raise DBAPIError.instance(prepared.sql, None, error, dialect.loaded_dbapi.Error) from error
+
+    def send(self, connection: Connection, values: Values) -> None:
+        """Run it in a transaction when its result is not needed. On PostgreSQL it goes with the next statement.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError, sqlalchemy.exc.OperationalError: as `run`, but maybe later.
+        """
+        if connection.dialect.name == "sqlite":
+            self.run(connection, values)
+            return
+        prepared = self._prepared.get(connection.dialect.name) or self._prepare(connection.dialect)
+        postgresql.add(connection, prepared.sql, {**prepared.fixed, **values})
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Run it and return the first row, or None."""
@@ -116,7 +133,7 @@ def save_changed(connection: Connection, table: Table, row_id: str, before: Valu
     """Write what differs between two states over the row; SQLite then touches only the indexes that have one of it."""
     changed = {name: value for name, value in after.items() if value != before[name]}
     if changed:
-        _update_of(table, tuple(changed)).run(connection, {"row_id": row_id, **changed})
+        _update_of(table, tuple(changed)).send(connection, {"row_id": row_id, **changed})
 
 
 @lru_cache(maxsize=256)

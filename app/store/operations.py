@@ -73,6 +73,9 @@ _BY_KEY = Statement(
     )
 )
 _INSERT = Statement(insert(operations))
+_REWRITE = Statement(
+    update(operations).where(operations.c.id == bindparam("operation_id")).values(answer=bindparam("new_answer"))
+)
 _LOCK = Statement(
     update(operations)
     .where(
@@ -115,7 +118,7 @@ def add(connection: Connection, operation: Operation) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: another one has its key.
     """
-    _INSERT.run(connection, to_row(operation))
+    _INSERT.send(connection, to_row(operation))
 
 
 def save(connection: Connection, before: Operation, after: Operation) -> None:
@@ -171,7 +174,7 @@ def answers_of(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
 
 def rewrite_answer(connection: Connection, operation_id: str, answer: str) -> None:
     """Put another answer in the place of the stored one."""
-    connection.execute(update(operations).where(operations.c.id == operation_id).values(answer=answer))
+    _REWRITE.send(connection, {"operation_id": operation_id, "new_answer": answer})
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[str]:

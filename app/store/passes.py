@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select
 
 from app.model import InstallState, Mode, Pass, Program, Ticket
 from app.store.columns import (
@@ -36,8 +30,15 @@ Found = tuple[Pass, Program]
 
 _MINE = and_(passes.c.account_id == bindparam("account_id"), passes.c.mode == bindparam("mode"))
 WITH_PROGRAM = select(passes, programs).join(programs, programs.c.id == passes.c.program_id)
-_BY_ID = Statement(WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
-_BY_EXTERNAL_ID = Statement(
+
+
+def _find(query: Select[Any]) -> dict[bool, Statement]:
+    """Prepare a query in two forms. True: it locks the passes it finds; on SQLite a transaction is alone anyway."""
+    return {False: Statement(query), True: Statement(query.with_for_update(of=passes))}
+
+
+_BY_ID = _find(WITH_PROGRAM.where(passes.c.id == bindparam("id"), _MINE))
+_BY_EXTERNAL_ID = _find(
     WITH_PROGRAM.where(
         passes.c.program_id == bindparam("program_id"), passes.c.external_id == bindparam("external_id"), _MINE
     )
@@ -45,50 +46,56 @@ _BY_EXTERNAL_ID = Statement(
     .order_by(passes.c.deleted_at)
     .limit(1)
 )
+_BY_EMAIL = _find(
+    WITH_PROGRAM.where(
+        passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
+    ).order_by(passes.c.id)
+)
 _ISSUER_OF = Statement(select(passes.c.issuer).where(passes.c.id == bindparam("id"), _MINE))
-_BY_EMAIL = WITH_PROGRAM.where(
-    passes.c.program_id == bindparam("program_id"), passes.c.email == bindparam("email"), _MINE
-).order_by(passes.c.id)
 _BY_LINK_TOKEN = Statement(WITH_PROGRAM.where(passes.c.link_token == bindparam("link_token")))
-_LOCK = select(passes).where(passes.c.id == bindparam("id")).with_for_update()
 _COLUMNS = len(passes.c)
 # The database computes `closed_by`; the search for expired passes writes `expiry_told` (`expiries.py`).
 WRITTEN = tuple(column.name for column in passes.c if column.name not in ("closed_by", "expiry_told"))
 _INSERT = Statement(insert(passes).values({name: bindparam(name) for name in WRITTEN}))
 
 
-def get(connection: Connection, account_id: str, mode: Mode, pass_id: str) -> Found | None:
-    """Return the pass of this ID, and its program."""
-    return _one(connection, _BY_ID, {"id": pass_id, "account_id": account_id, "mode": mode.value})
+def get(connection: Connection, account_id: str, mode: Mode, pass_id: str, *, lock: bool = False) -> Found | None:
+    """Return the pass of this ID, and its program.
+
+    Args:
+        connection: in a transaction where `lock` is given.
+        account_id, mode: whose pass.
+        pass_id: its ID.
+        lock: return the pass as it is once nobody else changes it; it stays so until the transaction ends.
+    """
+    return _one(connection, _BY_ID[lock], {"id": pass_id, "account_id": account_id, "mode": mode.value})
 
 
 def get_by_external_id(
-    connection: Connection, account_id: str, mode: Mode, program_id: str, external_id: str
+    connection: Connection, account_id: str, mode: Mode, program_id: str, external_id: str, *, lock: bool = False
 ) -> Found | None:
-    """Return the program's pass of this external ID: the one in use, else one that was revoked for good."""
+    """Return the program's pass of this external ID: the one in use, else one that was revoked for good.
+
+    With `lock` as `get`. One that was revoked for good may then be found although another one is in use since.
+    """
     values = {"program_id": program_id, "external_id": external_id, "account_id": account_id, "mode": mode.value}
-    return _one(connection, _BY_EXTERNAL_ID, values)
+    return _one(connection, _BY_EXTERNAL_ID[lock], values)
 
 
-def get_by_email(connection: Connection, account_id: str, mode: Mode, program_id: str, email: str) -> list[Found]:
-    """Return every pass of the program with this e-mail address (lower case), oldest first."""
+def get_by_email(
+    connection: Connection, account_id: str, mode: Mode, program_id: str, email: str, *, lock: bool = False
+) -> list[Found]:
+    """Return every pass of the program with this e-mail address (lower case), oldest first.
+
+    With `lock` as `get`. One that has got the address while another one's lock was waited for is not among them.
+    """
     values = {"program_id": program_id, "email": email, "account_id": account_id, "mode": mode.value}
-    return [found_from(row) for row in connection.execute(_BY_EMAIL, values)]
+    return [found_from(row) for row in _BY_EMAIL[lock].run(connection, values).fetchall()]
 
 
 def get_by_link_token(connection: Connection, link_token: str) -> Found | None:
     """Return the pass whose page has this address. The token is the permission; no account is asked for."""
     return _one(connection, _BY_LINK_TOKEN, {"link_token": link_token})
-
-
-def lock(connection: Connection, found: Pass) -> Pass:
-    """Read a found pass anew inside a transaction, so that nobody else changes it before the end.
-
-    On SQLite there is nothing to do: the transaction is the only writer there is.
-    """
-    if connection.dialect.name == "sqlite":
-        return found
-    return from_columns(connection.execute(_LOCK, {"id": found.id}).one())
 
 
 def get_by_upstream_id(connection: Connection, program_id: str, upstream_id: str) -> Pass | None:
@@ -110,7 +117,7 @@ def add(connection: Connection, new: Pass) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: the program has a pass of this external ID.
     """
-    _INSERT.run(connection, to_row(new))
+    _INSERT.send(connection, to_row(new))
 
 
 def save(connection: Connection, before: Pass, after: Pass) -> None:

@@ -84,7 +84,9 @@ def _place(connected: IssuerConnection) -> tuple[str, str, str]:
 def _keep(service: Service, made: IssuerConnection, catalogue: Catalogue) -> IssuerConnection:
     with service.store.write() as connection:
         rows.put(connection, made)
-        return write_catalogue(connection, made, catalogue, made.connected_at)
+        written = write_catalogue(connection, made, catalogue, made.connected_at)
+    connections.forget_kept(service, made.account_id, made.mode)
+    return written
 
 
 def set_ends_cards_by(service: Service, account_id: str, mode: Mode, ends_cards_by: EndsCardsBy) -> IssuerConnection:
@@ -97,6 +99,7 @@ def set_ends_cards_by(service: Service, account_id: str, mode: Mode, ends_cards_
         if not rows.set_ends_cards_by(connection, account_id, mode, ends_cards_by):
             raise not_connected()
         changed = rows.get(connection, account_id, mode)
+    connections.forget_kept(service, account_id, mode)
     assert changed is not None
     return changed
 
@@ -115,4 +118,6 @@ def forget(service: Service, account_id: str, mode: Mode) -> bool:
     if connected is not None:
         unsubscribe(service, connected)
     with service.store.write() as connection:
-        return rows.forget(connection, account_id, mode)
+        is_forgotten = rows.forget(connection, account_id, mode)
+    connections.forget_kept(service, account_id, mode)
+    return is_forgotten

@@ -18,6 +18,8 @@ from app.issuers.remote import Access, RemoteIssuer, Target
 from app.model import Mode
 from app.service import Service
 
+# A connection that another process has changed or deleted may be used for this long.
+KEPT_FOR = timedelta(seconds=2)
 WORKED_EVERY = timedelta(seconds=60)
 # Seconds that everything asked in one action may take, and those that must be left of the operation's lease then.
 ACTION_SECONDS, LEASE_MARGIN = 40.0, 10.0
@@ -44,6 +46,35 @@ def need(service: Service, account_id: str, mode: Mode) -> IssuerConnection:
             "mode any more. Connect with PUT /v1/issuer or 'passrail issuer connect'."
         )
     return found
+
+
+def kept(service: Service, account_id: str, mode: Mode) -> IssuerConnection:
+    """Return the account's connection as it was at most `KEPT_FOR` ago: for an action, which is all it costs less by.
+
+    What this process changes it forgets at once (`forget_kept`). What others change is seen a moment later.
+
+    Raises:
+        UpstreamCredentialsRefused: there is none (any more).
+    """
+    now, place = service.clock(), (account_id, mode)
+    known = service.connections.get(place)
+    if known is not None and known[0] <= now < known[0] + KEPT_FOR:
+        return known[1]
+    found = need(service, account_id, mode)
+    service.connections.put(place, (now, found))
+    return found
+
+
+def forget_kept(service: Service, account_id: str, mode: Mode) -> None:
+    """Forget a connection that has changed."""
+    service.connections.forget((account_id, mode))
+
+
+def is_replaced(service: Service, connected: IssuerConnection) -> bool:
+    """Tell whether there is a connection with other credentials by now."""
+    forget_kept(service, connected.account_id, connected.mode)
+    fresh = find(service, connected.account_id, connected.mode)
+    return fresh is not None and fresh.sealed != connected.sealed
 
 
 def open_issuer(service: Service, connected: IssuerConnection, seconds: float | None = None) -> RemoteIssuer:
@@ -107,10 +138,14 @@ def note(service: Service, connected: IssuerConnection, error: PassrailError | N
     account_id, mode, now = connected.account_id, connected.mode, service.clock()
     if isinstance(error, UpstreamCredentialsRefused):
         with service.store.write() as connection:
-            connections.note_problem(connection, account_id, mode, error.code, error.detail, now)
+            current = connections.lock(connection, account_id, mode)
+            if current is not None and current.sealed == connected.sealed:  # else these were not its credentials
+                connections.note_problem(connection, account_id, mode, error.code, error.detail, now)
+        forget_kept(service, account_id, mode)
     elif error is None and (connected.last_problem is not None or now - connected.last_worked_at >= WORKED_EVERY):
         with service.store.write() as connection:
             connections.note_worked(connection, account_id, mode, now)
+        forget_kept(service, account_id, mode)
 
 
 @contextmanager
@@ -120,12 +155,13 @@ def asking(service: Service, connected: IssuerConnection, seconds: float | None 
     Raises:
         PassrailError: it cannot be asked, or whatever it refuses with.
     """
-    issuer = open_issuer(service, connected, seconds)
-    try:
-        yield issuer
-    except PassrailError as error:
-        note(service, connected, error)
-        raise
+    with service.remote_work:
+        issuer = open_issuer(service, connected, seconds)
+        try:
+            yield issuer
+        except PassrailError as error:
+            note(service, connected, error)
+            raise
     note(service, connected, None)
 
 

@@ -44,9 +44,9 @@ BY_ITSELF = (PASS_INSTALLED, PASS_UNINSTALLED, PASS_EXPIRED)
 
 def current(connection: Connection, known: Pass) -> Pass:
     """Return a pass as its row is now; it stays so until the transaction ends."""
-    found = passes.get(connection, known.account_id, known.mode, known.id)
+    found = passes.get(connection, known.account_id, known.mode, known.id, lock=True)
     assert found is not None
-    return passes.lock(connection, found[0])
+    return found[0]
 
 
 def refresh(service: Service, known: Pass) -> None:
@@ -130,12 +130,13 @@ def put_on_record(connection: Connection, service: Service, program: Program, fo
     if known is not None:
         return known, False
     if found.external_id is not None:
-        same = passes.get_by_external_id(connection, found.account_id, found.mode, found.program_id, found.external_id)
+        named = found.account_id, found.mode, found.program_id, found.external_id
+        same = passes.get_by_external_id(connection, *named, lock=True)
         if same is not None and same[0].deleted_at is None:
             if program.kind is Kind.COUPON:
                 found = replace(found, external_id=None)
             else:
-                write_difference(connection, service, program, passes.lock(connection, same[0]), None)
+                write_difference(connection, service, program, same[0], None)
     passes.add(connection, found)
     return found, True
 

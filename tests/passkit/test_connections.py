@@ -163,3 +163,37 @@ def test_keys_are_rotated(joined: Joined) -> None:
     assert one.secrets(both)["secret"] == joined.fake.credentials.secret
     with pytest.raises(PassrailError, match="VAULT_KEYS of the service lacks the key"):
         sync.open_issuer(service, one)
+
+
+def points(joined: Joined, made: dict[str, Any]) -> Any:
+    return joined.act("update-points", {"pass_id": made["id"], "change": "add", "points": 1})
+
+
+def test_an_action_reads_the_connection_once_in_a_while(joined: Joined) -> None:
+    made, world = joined.make(), joined.world
+    assert points(joined, made).status_code == 200
+    with world.service.store.write() as connection:  # as another process does it
+        assert connections.forget(connection, world.account.id, Mode.TEST)
+    assert points(joined, made).status_code == 200
+    world.clock.advance(seconds=sync.KEPT_FOR.total_seconds())
+    assert points(joined, made).get_json()["code"] == "upstream-credentials-refused"
+
+
+def test_credentials_that_another_process_has_changed_are_used_as_soon_as_the_old_ones_are_refused(
+    joined: Joined,
+) -> None:
+    made, world = joined.make(), joined.world
+    assert points(joined, made).status_code == 200
+    joined.fake.credentials.secret = "rotated-secret-of-the-fake-passkit-server"
+    kept = sync.kept(world.service, world.account.id, Mode.TEST)
+    connect(world, target_of(joined.fake))
+    world.service.connections.put((world.account.id, Mode.TEST), (world.clock(), kept))
+    assert points(joined, made).status_code == 200
+    assert world.get("/v1/issuer").get_json()["last_problem"] is None
+
+
+def test_a_connection_that_is_forgotten_here_is_not_used_again(joined: Joined) -> None:
+    made, world = joined.make(), joined.world
+    assert points(joined, made).status_code == 200
+    assert connecting.forget(world.service, world.account.id, Mode.TEST)
+    assert points(joined, made).get_json()["code"] == "upstream-credentials-refused"

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.only_sqlite
 def statements(world: World, made: dict[str, Any]) -> list[str]:
     """Return the verbs of the SQL that one action on the pass runs."""
     seen: list[str] = []
-    writer = world.service.store._writer().connection.driver_connection
+    assert world.service.store._writing is not None
+    writer = world.service.store._writing.connection.driver_connection
     assert writer is not None
     writer.set_trace_callback(lambda text: seen.append(text.split()[0]))
     body = {"pass_id": made["id"], "change": "add", "points": 5}

@@ -16,6 +16,8 @@ REGIONS = {
 # `iat` lies this far back, `exp` this far ahead (documented); -5 to -59 and up to +60 are taken (field report).
 BACKDATE_SECONDS = 10
 LIFETIME_SECONDS = 30
+# A token is used for this long: both limits above stay far away, also for a clock that is a few seconds off.
+TOKEN_SECONDS = 15
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # HMAC fills a short key up with zeros itself (RFC 2104), so the signature is the same; PyJWT then does not warn of
 # secrets that somebody else chose.

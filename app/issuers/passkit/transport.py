@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import requests
 
 from app.issuers.passkit.answers import Json, MalformedAnswer, date_of, parse_lines, parse_object
-from app.issuers.passkit.credentials import Credentials, authorization
+from app.issuers.passkit.credentials import TOKEN_SECONDS, Credentials, authorization
 from app.issuers.passkit.failures import CredentialsRefused, Garbled, InvalidRequest, NotSent, PassKitFailure
 from app.issuers.passkit.retry import next_wait
 from app.issuers.passkit.values import path_value
@@ -68,10 +68,20 @@ class ConnectionState:
         self.pool, self.credentials = pool, credentials
         self.slots = threading.BoundedSemaphore(pool.at_once)
         self.clock_offset = 0.0
+        self._signed: tuple[int, str] = (0, "")
 
     def now(self) -> datetime:
         """Return PassKit's time."""
         return self.pool.clock() + timedelta(seconds=self.clock_offset)
+
+    def authorization(self) -> str:
+        """Return the `Authorization` header for a request now. A token is used again for as long as it is young."""
+        now = int(self.now().timestamp())
+        made_at, token = self._signed
+        if not made_at <= now < made_at + TOKEN_SECONDS:
+            token = authorization(self.credentials, now)
+            self._signed = now, token
+        return token
 
     def learn_clock(self, answer: Answer) -> None:
         """Take PassKit's time over from an answer."""
@@ -217,7 +227,7 @@ class Transport:
 
     def _try(self, request: requests.PreparedRequest, read: Callable[[Answer], T]) -> T:
         with self._slot():
-            request.headers["Authorization"] = authorization(self.credentials, int(self.now().timestamp()))
+            request.headers["Authorization"] = self._state.authorization()
             seconds = max(SHORTEST_TRY, min(ANSWER_SECONDS, self._left()))
             answer = self._pool.wire.exchange(request, seconds)
         self._state.learn_clock(answer)
