@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs, sweeps
 from app.events import maintenance
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from app.events.delivering import DeliveryWorker
 
 _log = logging.getLogger(__name__)
+# When this process has a job scheduled for a hook.
+_deliver_times: dict[str, datetime] = {}
 try:
     _settings = load_settings()
     make_vault(_settings)
@@ -46,6 +49,7 @@ class Jobs(Huey):  # type: ignore[misc]
         logging.getLogger("huey.consumer").setLevel(logging.INFO)
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
+        _check_keys()
         delivery_worker()  # made before there are threads that would each make one
         self.enqueue(sweep.s())
         return super().create_consumer(**options)
@@ -142,6 +146,20 @@ def keep_up() -> None:
     keep_connections_up(service())
 
 
+def _check_keys() -> None:
+    """End with a sentence where secrets were sealed with keys that this worker lacks: it could sign nothing."""
+    from app.events.hook_secrets import missing_keys
+
+    try:
+        with service().store.read() as connection:
+            missing = missing_keys(connection, service().vault)
+    except SQLAlchemyError:
+        _log.warning("the keys of secrets cannot be checked: the database does not answer", exc_info=True)
+        return
+    if missing:
+        raise SystemExit(f"Error: VAULT_KEYS lacks keys that secrets of hooks were sealed with: {', '.join(missing)}.")
+
+
 @lru_cache(maxsize=1)
 def delivery_worker() -> DeliveryWorker:
     """Return who takes events to hooks. Its libraries are the worker's alone: the web server only posts."""
@@ -149,7 +167,8 @@ def delivery_worker() -> DeliveryWorker:
     from app.events.sending import Sender
     from app.events.targets import allowed_hosts
 
-    return DeliveryWorker(service().store, service().clock, Sender(allowed_hosts(_settings.hook_allowed_hosts)))
+    sender = Sender(allowed_hosts(_settings.hook_allowed_hosts))
+    return DeliveryWorker(service().store, service().clock, sender, service().vault)
 
 
 @huey.task()  # type: ignore[untyped-decorator]
@@ -169,6 +188,8 @@ def _deliver_due(hook_id: str) -> bool:
 def sweep() -> None:
     """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
     now = service().clock()
+    with service().store.write() as connection:
+        maintenance.drop_of_ended_hooks(connection, now)
     with service().store.read() as connection:
         waiting = maintenance.waiting(connection, now + SWEEP)
     for hook_id, when in waiting:
@@ -189,7 +210,10 @@ def _deliver_at(hook_id: str, when: datetime) -> None:
     now = service().clock()
     if when <= now:
         deliver(hook_id)
-    elif when <= now + SWEEP:
+    elif when <= now + SWEEP and not now < _deliver_times.get(hook_id, now) <= when:
+        # Every job of a hook ends with the same next time; one is enough. A double one, or one too few where a job is
+        # lost, does no harm: jobs find nothing to do, or the sweep finds the rows.
+        _deliver_times[hook_id] = when
         deliver.schedule(args=(hook_id,), eta=when)
 
 
