@@ -73,7 +73,7 @@ def test_jobs_of_one_row_note_its_failure_and_leave_it_for_later(world: World) -
     }
     hint = {"id": "hint_1", "sink_id": "sink_1", "method": "POST", "body": "{}", "digest": "d", "received_at": 1}
     with world.service.store.write() as connection:
-        connection.execute(update(tables.deliveries).values(event_id="evt_lost"))
+        connection.execute(update(tables.hooks).values(secret="v1.lost.AAAAAAAAAAAAAAAA.AA"))
         connection.execute(insert(tables.sinks), sink)
         connection.execute(insert(tables.inbox), hint)
     jobs = f"from app.jobs import deliver as d, read_webhook as r; d.call_local('{hook['id']}'); r.call_local('hint_1')"
