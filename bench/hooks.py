@@ -193,7 +193,7 @@ def _collect(log: Path, expected: int) -> Delays:
     """Wait until everything has come, or nothing comes any more."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        lines = [line.split() for line in log.read_text().splitlines()]
+        lines = [line.split() for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
         heard = Counter((number, event_id) for number, event_id, _ in lines)
         if len(heard) >= expected or time.monotonic() > deadline:
             break
