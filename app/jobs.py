@@ -14,6 +14,7 @@ from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from huey import crontab
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import data_dir, heartbeat, logs, sweeps
 from app.accounts.secret import Purpose
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from app.events.delivering import DeliveryWorker
 
 _log = logging.getLogger(__name__)
+# When this process has a job scheduled for a hook.
+_deliver_times: dict[str, datetime] = {}
 try:
     _settings = load_settings()
     make_vault(_settings)
@@ -52,6 +55,7 @@ class Jobs(Queue):
         logging.getLogger("huey.consumer.Scheduler").setLevel(logging.WARNING)
         logs.configure(_settings.log_level)
         warn_if_too_few(_settings)
+        _check_keys()
         delivery_worker()  # made before there are threads that would each make one
         post("sweep", "")
         heartbeat.start(service())
@@ -156,6 +160,20 @@ def keep_up() -> None:
     keep_connections_up(service())
 
 
+def _check_keys() -> None:
+    """End with a sentence where secrets were sealed with keys that this worker lacks: it could sign nothing."""
+    from app.events.hook_secrets import missing_keys
+
+    try:
+        with service().store.read() as connection:
+            missing = missing_keys(connection, service().vault)
+    except SQLAlchemyError:
+        _log.warning("the keys of secrets cannot be checked: the database does not answer", exc_info=True)
+        return
+    if missing:
+        raise SystemExit(f"Error: VAULT_KEYS lacks keys that secrets of hooks were sealed with: {', '.join(missing)}.")
+
+
 @lru_cache(maxsize=1)
 def delivery_worker() -> DeliveryWorker:
     """Return who takes events to hooks. Its libraries are the worker's alone: the web server only posts."""
@@ -163,7 +181,8 @@ def delivery_worker() -> DeliveryWorker:
     from app.events.sending import Sender
     from app.events.targets import allowed_hosts
 
-    return DeliveryWorker(service().store, service().clock, Sender(allowed_hosts(_settings.hook_allowed_hosts)))
+    sender = Sender(allowed_hosts(_settings.hook_allowed_hosts))
+    return DeliveryWorker(service().store, service().clock, sender, service().vault)
 
 
 @huey.task()  # type: ignore[untyped-decorator]
@@ -183,6 +202,8 @@ def _deliver_due(hook_id: str) -> bool:
 def sweep() -> None:
     """Once a minute, and when the worker starts: find deliveries whose job was lost, or whose time comes."""
     now = service().clock()
+    with service().store.write() as connection:
+        maintenance.drop_of_ended_hooks(connection, now)
     with service().store.read() as connection:
         waiting = maintenance.waiting(connection, now + SWEEP)
     for hook_id, when in waiting:
@@ -203,7 +224,10 @@ def _deliver_at(hook_id: str, when: datetime) -> None:
     now = service().clock()
     if when <= now:
         post("deliver", hook_id)
-    elif when <= now + SWEEP:
+    elif when <= now + SWEEP and not now < _deliver_times.get(hook_id, now) <= when:
+        # Every job of a hook ends with the same next time; one is enough. A double one, or one too few where a job is
+        # lost, does no harm: jobs find nothing to do, or the sweep finds the rows.
+        _deliver_times[hook_id] = when
         _poster.post("deliver", hook_id, when)
 
 

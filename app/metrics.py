@@ -10,19 +10,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.events import backlog
+from app.events.backlog import Backlog
 from app.observe import meters
 from app.service import Service, current_service
 from app.store import workers
 from app.store.columns import to_milliseconds
 from app.store.engine import Store
-from app.store.tables import FINISHED, OPEN, deliveries, hooks, operations, troubles
+from app.store.tables import FINISHED, OPEN, deliveries, operations, troubles
 from app.store.troubles import Kind
 
 if TYPE_CHECKING:
@@ -32,12 +35,6 @@ if TYPE_CHECKING:
 OPEN_STATUSES = ("running", "unknown")
 
 _COUNT_OPEN = select(operations.c.status, func.count().label("number")).where(OPEN).group_by(operations.c.status)
-# Of active hooks: what a paused one keeps is not late.
-_PENDING = (
-    select(func.count(), func.min(deliveries.c.next_attempt_at))
-    .select_from(deliveries.join(hooks, hooks.c.id == deliveries.c.hook_id))
-    .where(text("deliveries.status = 'pending'"), text("hooks.status = 'active'"))
-)
 _ENDED = (
     select(deliveries.c.status, func.count().label("number"))
     .where(FINISHED, deliveries.c.finished_at >= bindparam("since"))
@@ -45,6 +42,7 @@ _ENDED = (
 )
 _TROUBLES = select(troubles.c.kind, func.count(), func.count(troubles.c.parked_at)).group_by(troubles.c.kind)
 RECENT_SECONDS = 300
+HOOKS_SHOWN = 20  # of ten thousand; each is a time series of its own
 ENDED_STATUSES = ("delivered", "failed", "dropped")
 _log = logging.getLogger(__name__)
 
@@ -84,24 +82,55 @@ class Deliveries:
         """Give the figures; nothing where the database cannot be reached."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
-        now = to_milliseconds(self._service.clock()) or 0
+        now = self._service.clock()
+        since = to_milliseconds(now - timedelta(seconds=RECENT_SECONDS))
         try:
             with self._service.store.read() as connection:
-                number, oldest = connection.execute(_PENDING).one()
-                ended = connection.execute(_ENDED, {"since": now - RECENT_SECONDS * 1000})
+                total = backlog.of_all(connection, now)
+                of_hooks = backlog.of_oldest(connection, now, HOOKS_SHOWN)
+                resting = backlog.count_resting(connection)
+                ended = connection.execute(_ENDED, {"since": since})
                 by_status = {row.status: row.number for row in ended}
         except SQLAlchemyError:
             _log.warning("deliveries cannot be counted", exc_info=True)
             return
-        late = max(0.0, (now - oldest) / 1000) if oldest is not None else 0.0
-        yield GaugeMetricFamily("passrail_deliveries_pending", "Deliveries that wait, retries included.", value=number)
-        yield GaugeMetricFamily("passrail_deliveries_late_seconds", "How long the oldest has been due.", value=late)
+        yield GaugeMetricFamily(
+            "passrail_deliveries_pending",
+            f"Deliveries that wait, retries included. At most {backlog.COUNTED_OF_ALL} are counted.",
+            value=total.pending,
+        )
+        yield GaugeMetricFamily(
+            "passrail_deliveries_late_seconds",
+            "How long the oldest has been due, of hooks that do not rest.",
+            value=total.age_seconds,
+        )
+        yield GaugeMetricFamily("passrail_hooks_resting", "Hooks that rest: their receivers fail.", value=resting)
+        yield from _by_hook(of_hooks)
         recent = GaugeMetricFamily(
             "passrail_deliveries_recent", "Deliveries that ended in the last five minutes.", labels=["status"]
         )
         for status in ENDED_STATUSES:
             recent.add_metric([status], by_status.get(status, 0))
         yield recent
+
+
+def _by_hook(backlogs: Mapping[str, Backlog]) -> Iterator[Metric]:
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
+    which = f"Of the {HOOKS_SHOWN} hooks where it is longest."
+    age = GaugeMetricFamily(
+        "passrail_hook_backlog_age_seconds", f"How long the oldest delivery has been due. {which}", labels=["hook_id"]
+    )
+    pending = GaugeMetricFamily(
+        "passrail_hook_backlog",
+        f"Deliveries that wait, at most {backlog.COUNTED}. Of the hooks of passrail_hook_backlog_age_seconds.",
+        labels=["hook_id"],
+    )
+    for hook_id, waiting in backlogs.items():
+        age.add_metric([hook_id], waiting.age_seconds)
+        pending.add_metric([hook_id], waiting.pending)
+    yield age
+    yield pending
 
 
 class Troubles:

@@ -97,8 +97,9 @@ class Settings:
     )
     vault_keys: str = _setting(
         "",
-        "Keys that encrypt the credentials of connected issuers: `ID:KEY`, several with commas between, the first one "
-        "encrypts. `passrail vault new-key` makes one. Without it no issuer can be connected.",
+        "Keys that encrypt the credentials of connected issuers and the secrets of hooks: `ID:KEY`, several with "
+        "commas between, the first one encrypts. `passrail vault new-key` makes one. Without it no issuer can be "
+        "connected, and the secrets of hooks are kept in plain text.",
     )
     passkit_at_once: int = _setting(
         32,

@@ -2,8 +2,9 @@
 
     python -m bench.receiver PORT
 
-`POST /live/N` is answered at once, `POST /dead` never. A line for each delivery goes to standard output: the number of
-the address, the event's ID, and the seconds between the event and its arrival.
+`POST /live/N` is answered at once, `POST /slow/N` after 200 ms, `POST /dead` never, `POST /broken` at once with 500.
+A line for each delivery that is taken goes to standard output: the number of the address, the event's ID, and the
+seconds between the event and its arrival.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from contextlib import suppress
 from datetime import datetime
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+BROKEN = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+SLOW_SECONDS = 0.2
 
 
 async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,10 +28,15 @@ async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         path = head.split(" ", 2)[1]
         if path == "/dead":
             await reader.read()
+        elif path == "/broken":
+            writer.write(BROKEN)
+            await writer.drain()
         else:
             length = next(line for line in head.split("\r\n") if line.lower().startswith("content-length"))
             event = json.loads(await reader.readexactly(int(length.partition(":")[2])))
             delay = time.time() - datetime.fromisoformat(event["timestamp"]).timestamp()
+            if path.startswith("/slow/"):
+                await asyncio.sleep(SLOW_SECONDS)
             writer.write(ANSWER)
             await writer.drain()
             print(path.rpartition("/")[2], event["id"], f"{delay:.4f}", flush=True)

@@ -73,7 +73,7 @@ def test_jobs_of_one_row_note_its_failure_and_leave_it_for_later(world: World) -
     }
     hint = {"id": "hint_1", "sink_id": "sink_1", "method": "POST", "body": "{}", "digest": "d", "received_at": 1}
     with world.service.store.write() as connection:
-        connection.execute(update(tables.deliveries).values(event_id="evt_lost"))
+        connection.execute(update(tables.hooks).values(secret="v1.lost.AAAAAAAAAAAAAAAA.AA"))
         connection.execute(insert(tables.sinks), sink)
         connection.execute(insert(tables.inbox), hint)
     jobs = f"from app.jobs import deliver as d, read_webhook as r; d.call_local('{hook['id']}'); r.call_local('hint_1')"
@@ -83,3 +83,18 @@ def test_jobs_of_one_row_note_its_failure_and_leave_it_for_later(world: World) -
     with world.service.store.read() as connection:
         noted = connection.execute(select(tables.troubles.c.kind, tables.troubles.c.item_id, tables.troubles.c.tries))
         assert {tuple(row) for row in noted} == {("hook", hook["id"], 1), ("webhook", "hint_1", 1)}
+
+
+def test_a_worker_that_lacks_a_key_of_a_hook_s_secret_does_not_start(world: World) -> None:
+    world.make_hook("pass.created")
+    with world.service.store.write() as connection:
+        connection.execute(update(tables.hooks).values(secret="v1.lost.AAAAAAAAAAAAAAAA.AA"))
+    start = "from app.jobs import huey; huey.create_consumer(workers=1)"
+    environment = {**os.environ, "DATA_DIR": world.service.settings.data_dir, "DATABASE_URL": "", "VAULT_KEYS": ""}
+    started = subprocess.run(
+        [sys.executable, "-c", start], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (started.returncode, started.stderr.splitlines()[-1]) == (
+        1,
+        "Error: VAULT_KEYS lacks keys that secrets of hooks were sealed with: lost.",
+    )

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import insert, literal, select, update
 
 from app import sweeps
+from app.accounts.vault import Place, Vault, generate_key
 from app.errors import NotFound
 from app.store import expiries, troubles
-from app.store.tables import deliveries, imports, passes
+from app.store.tables import hooks, imports, passes
 from app.store.troubles import Kind, Trouble
 from app.sweeps import MOST_TRIES, STALE, each, pause_after
 from app.sync import expiry
@@ -298,19 +299,25 @@ def deliver_to_all(world: World, hook_ids: list[str], sender: Any) -> None:
     each(world.service, Kind.HOOK, hook_ids, lambda hook_id: worker.deliver_due(hook_id) is None)
 
 
-def test_a_delivery_that_cannot_be_made_stops_no_other_hook(any_world: World) -> None:
-    bad, good = (any_world.make_hook("pass.created")["id"] for _ in range(2))
+def keep_secret(world: World, hook_id: str, secret: str) -> None:
+    with world.service.store.write() as connection:
+        connection.execute(update(hooks).where(hooks.c.id == hook_id).values(secret=secret))
+
+
+def test_a_hook_that_nothing_can_be_signed_for_stops_no_other_hook(any_world: World) -> None:
+    made, good = any_world.make_hook("pass.created"), any_world.make_hook("pass.created")["id"]
+    bad = made["id"]
     any_world.make_pass()
-    with any_world.service.store.write() as connection:
-        lost = any_world.deliveries(bad)[0]["event_id"]
-        connection.execute(update(deliveries).where(deliveries.c.hook_id == bad).values(event_id="evt_lost"))
+    [event_id] = [event["id"] for event in any_world.events()]
+    keep_secret(any_world, bad, Vault.from_setting(f"lost:{generate_key()}").seal("secret", Place("a", "t", "c", "r")))
     sender = told()
     until_parked(any_world, lambda: deliver_to_all(any_world, [bad, good], sender))
-    assert [sent.event_id for sent in sender.sent] == [lost]
+    assert [sent.event_id for sent in sender.sent] == [event_id]
     assert [one["status"] for one in any_world.deliveries(good)] == ["delivered"]
-    assert [one["status"] for one in any_world.deliveries(bad)] == ["pending"]
+    assert [(one["status"], one["attempts"]) for one in any_world.deliveries(bad)] == [("pending", [])]
     succeeded(command(any_world)("parked", "drop", "hook", bad))
     assert [one["status"] for one in any_world.deliveries(bad)] == ["failed"]
+    keep_secret(any_world, bad, made["secret"])
     any_world.make_pass()
     deliver_to_all(any_world, [bad, good], sender)
     assert [one["status"] for one in any_world.deliveries(bad)] == ["delivered", "failed"]

@@ -9,6 +9,7 @@ import marshmallow as ma
 from app.answer import said
 from app.api.paging import PageQuery, page_answer
 from app.events import targets
+from app.events.backlog import COUNTED
 from app.events.deliveries import DeliveryStatus
 from app.events.hooks import EVERYTHING, HookStatus
 from app.events.types import DESCRIPTIONS, PASS_CREATED, POINTS_CHANGED
@@ -142,6 +143,26 @@ class HookAnswer(Base):
         required=True,
         allow_none=True,
         metadata=said("Failing Since", "Since when nothing gets through, or null.", None),
+    )
+    rests_until = ma.fields.DateTime(
+        required=True,
+        allow_none=True,
+        metadata=said(
+            "Rests Until",
+            "After several failures in a row nothing is sent before this time, then one delivery at a time until one "
+            "succeeds. Null while it works.",
+            None,
+        ),
+    )
+    backlog = ma.fields.Integer(
+        required=True,
+        metadata=said(
+            "Backlog", f"How many deliveries wait, retries included; {COUNTED} stands for {COUNTED} or more.", 0
+        ),
+    )
+    backlog_age_seconds = ma.fields.Float(
+        required=True,
+        metadata=said("Backlog Age", "For how long the oldest delivery that is due has been due, in seconds.", 0.0),
     )
     created_at = ma.fields.DateTime(
         required=True, metadata=said("Created At", "When it was made.", "2026-11-20T09:30:00.000Z")

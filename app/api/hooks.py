@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -14,7 +15,8 @@ from app.api.blueprint import Blueprint, json_answer, location
 from app.api.event_types import sample_of
 from app.api.paging import PageQuery, page_of, show_page
 from app.errors import FieldError, HookNotActive, NotFound, ValidationFailed
-from app.events import deliveries, hooks, maintenance
+from app.events import backlog, deliveries, hooks, maintenance
+from app.events.backlog import Backlog
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import EVERYTHING, Hook, HookStatus
 from app.events.targets import InvalidTarget, allowed_hosts, check_public, read_target
@@ -24,21 +26,6 @@ from app.operations.lookup import find_program
 from app.service import current_service
 from app.store.columns import to_json
 from app.store.engine import post_after_commit
-
-
-def show_delivery(delivery: Delivery) -> dict[str, Any]:
-    """Make the answer of a delivery, as `DeliveryAnswer` describes it."""
-    return {
-        "id": delivery.id,
-        "hook_id": delivery.hook_id,
-        "event_id": delivery.event_id,
-        "event_type": delivery.event_type,
-        "is_test": delivery.is_test,
-        "status": delivery.status.value,
-        "attempts": list(delivery.attempts),
-        "next_attempt_at": to_text(delivery.next_attempt_at) if delivery.next_attempt_at else None,
-        "created_at": to_text(delivery.created_at),
-    }
 
 
 def blueprints() -> list[Blueprint]:
@@ -66,7 +53,10 @@ def _add_collection(blueprint: Blueprint) -> None:
             found = hooks.page(
                 connection, caller.account_id, caller.mode, before=query.get("cursor"), limit=query["limit"] + 1
             )
-        return json_answer(page_of(found, query["limit"], hooks.show, lambda hook: hook.id))
+            backlogs = backlog.of_each(connection, [hook.id for hook in found], current_service().clock())
+        return json_answer(
+            page_of(found, query["limit"], lambda hook: hooks.show(hook, backlogs[hook.id]), lambda hook: hook.id)
+        )
 
     @blueprint.route("", methods=["POST"])
     @blueprint.requires("write")
@@ -86,8 +76,9 @@ def _add_collection(blueprint: Blueprint) -> None:
         with service.store.write() as connection:
             if program_id is not None:
                 find_program(connection, caller, program_id)
-            hook = hooks.create(
+            hook, secret = hooks.create(
                 connection,
+                service.vault,
                 caller.account_id,
                 caller.mode,
                 data["target_url"],
@@ -95,7 +86,8 @@ def _add_collection(blueprint: Blueprint) -> None:
                 program_id,
                 service.clock(),
             )
-        return json_answer({**hooks.show(hook), "secret": hook.secret}, 201, location(f"/v1/hooks/{hook.id}"))
+        answer = {**hooks.show(hook, Backlog()), "secret": secret}
+        return json_answer(answer, 201, location(f"/v1/hooks/{hook.id}"))
 
 
 def _add_single(blueprint: Blueprint) -> None:
@@ -105,8 +97,9 @@ def _add_single(blueprint: Blueprint) -> None:
     @blueprint.answers(say.HOOK, say.HOOK_EXAMPLE, description="The hook.")
     @blueprint.raises(NotFound)
     def get_hook(caller: Caller, hook_id: str) -> Response:
-        with current_service().store.read() as connection:
-            return json_answer(hooks.show(_find(connection, caller, hook_id)))
+        service = current_service()
+        with service.store.read() as connection:
+            return json_answer(_shown(connection, _find(connection, caller, hook_id), service.clock()))
 
     @blueprint.route("/<id:hook_id>", methods=["PATCH"], parameters=[say.HOOK_ID])
     @blueprint.requires("write")
@@ -126,11 +119,11 @@ def _add_single(blueprint: Blueprint) -> None:
             if "status" in data and data["status"] != hook.status.value:
                 hook = hooks.set_status(hook, HookStatus(data["status"]), now)
                 post_after_commit(connection, deliveries.JOB, hook.id)
+            shown = {}
             if data.get("rotate_secret"):
-                hook = hooks.rotate(hook, now)
+                hook, shown["secret"] = hooks.rotate(hook, service.vault, now)
             hooks.save(connection, hook)
-        secret = {"secret": hook.secret} if data.get("rotate_secret") else {}
-        return json_answer({**hooks.show(hook), **secret})
+            return json_answer({**_shown(connection, hook, now), **shown})
 
     @blueprint.route("/<id:hook_id>", methods=["DELETE"], parameters=[say.HOOK_ID])
     @blueprint.requires("write")
@@ -173,8 +166,10 @@ def _add_test(blueprint: Blueprint) -> None:
             event_id = new_id(IdKind.TEST_EVENT)
             body = to_json({**sample_of(event_type), "id": event_id, "timestamp": to_text(now)})
             delivery_id = deliveries.add(connection, hook_id, event_id, event_type, now, body)
+            hooks.wake(connection, hook_id, now)
+            post_after_commit(connection, deliveries.JOB, hook_id)
             delivery = _delivery(connection, hook_id, delivery_id)
-        return json_answer(show_delivery(delivery), 202)
+        return json_answer(deliveries.show(delivery), 202)
 
 
 def _add_deliveries(blueprint: Blueprint) -> None:
@@ -198,7 +193,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
             found = deliveries.page(
                 connection, hook_id, status=status, before=query.get("cursor"), limit=query["limit"]
             )
-        return json_answer(show_page(found, show_delivery))
+        return json_answer(show_page(found, deliveries.show))
 
     @blueprint.route(
         "/<id:hook_id>/deliveries/<id:delivery_id>/replay",
@@ -217,8 +212,9 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         service = current_service()
         with service.store.write() as connection:
             _not_disabled(_find(connection, caller, hook_id))
+            hooks.wake(connection, hook_id, service.clock())
             maintenance.replay(connection, _delivery(connection, hook_id, delivery_id), service.clock())
-            return json_answer(show_delivery(_delivery(connection, hook_id, delivery_id)), 202)
+            return json_answer(deliveries.show(_delivery(connection, hook_id, delivery_id)), 202)
 
     @blueprint.route("/<id:hook_id>/replay", methods=["POST"], parameters=[say.HOOK_ID])
     @blueprint.requires("write")
@@ -239,6 +235,7 @@ def _add_deliveries(blueprint: Blueprint) -> None:
         while after is not None:
             with service.store.write() as connection:
                 _not_disabled(_find(connection, caller, hook_id))
+                hooks.wake(connection, hook_id, now)
                 number, after = maintenance.replay_range(
                     connection, hook_id, data["since"], data.get("until", now), after, now
                 )
@@ -256,6 +253,10 @@ def _check_target(url: str) -> None:
         check_public(read_target(url, allowed_hosts(current_service().settings.hook_allowed_hosts)))
     except InvalidTarget as error:
         raise ValidationFailed(errors=[FieldError("target_url", str(error))]) from None
+
+
+def _shown(connection: Connection, hook: Hook, now: datetime) -> dict[str, Any]:
+    return hooks.show(hook, backlog.of_each(connection, [hook.id], now)[hook.id])
 
 
 def _find(connection: Connection, caller: Caller, hook_id: str) -> Hook:

@@ -26,7 +26,6 @@ from app.store.pages import Listing, Page, Range, hidden
 from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
-AT_ONCE = 2
 # Longer than an attempt can take (`sending.py`): who is late lost the delivery to somebody else.
 LEASE = timedelta(seconds=30)
 
@@ -38,17 +37,14 @@ _INSERT = Statement(
 # A worker runs these for every delivery.
 _MINE = deliveries.c.hook_id == bindparam("hook_id")
 _UNDER_WAY = Statement(select(func.count()).where(_MINE, LEASED, deliveries.c.lease_until > bindparam("now")))
-_NEXT = Statement(
-    select(deliveries)
-    .where(
-        _MINE,
-        PENDING,
-        deliveries.c.next_attempt_at <= bindparam("now"),
-        or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("now")),
-    )
-    .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
-    .limit(1)
+_DUE = (
+    _MINE,
+    PENDING,
+    deliveries.c.next_attempt_at <= bindparam("now"),
+    or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("now")),
 )
+_ANY_DUE = Statement(select(deliveries.c.id).where(*_DUE).limit(1))
+_NEXT = Statement(select(deliveries).where(*_DUE).order_by(deliveries.c.next_attempt_at, deliveries.c.id).limit(2))
 _LEASE = Statement(
     update(deliveries).where(deliveries.c.id == bindparam("delivery_id")).values(lease_until=bindparam("lease"))
 )
@@ -59,6 +55,7 @@ _FINISH = Statement(
     .values({name: bindparam(f"new_{name}") for name in _RESULT})
 )
 FIRST_DUE = select(func.min(deliveries.c.next_attempt_at)).where(PENDING)
+_FIRST_DUE = Statement(FIRST_DUE.where(_MINE))
 _NEXT_DUE = Statement(FIRST_DUE.where(_MINE, deliveries.c.next_attempt_at > bindparam("now")))
 
 
@@ -101,7 +98,7 @@ def add(
     now: datetime,
     test_body: str | None = None,
 ) -> str:
-    """Write a delivery that is due at once and ask for the job; return its ID."""
+    """Write a delivery that is due at once, and return its ID. The caller asks for the job."""
     delivery_id = new_id(IdKind.DELIVERY)
     row = {
         "id": delivery_id,
@@ -117,25 +114,42 @@ def add(
         "created_at": to_milliseconds(now),
     }
     _INSERT.send(connection, row)
-    post_after_commit(connection, JOB, hook_id)
     return delivery_id
 
 
-def claim(connection: Connection, hook_id: str, now: datetime) -> Delivery | None:
+def can_claim(connection: Connection, hook_id: str, limit: int, now: datetime) -> bool:
+    """Tell whether something is due and has room, without claiming it."""
+    mine = {"hook_id": hook_id, "now": to_milliseconds(now)}
+    return _has_room(connection, mine, limit) and _ANY_DUE.first(connection, mine) is not None
+
+
+def claim(connection: Connection, hook_id: str, limit: int, now: datetime) -> Delivery | None:
     """Take the hook's next due delivery; None where nothing is due, or enough is under way.
 
-    The caller holds the hook's row, so that two workers do not count at the same time.
+    Where more is due and there is room for it, another job is asked for.
+
+    Args:
+        connection: in a transaction that holds the hook's row, so that two workers do not count at the same time.
+        hook_id: of the hook.
+        limit: how many deliveries to it may be under way.
+        now: when the lease begins.
     """
     mine = {"hook_id": hook_id, "now": to_milliseconds(now)}
-    under_way = _UNDER_WAY.first(connection, mine)
-    if under_way is None or under_way[0] >= AT_ONCE:
+    if not _has_room(connection, mine, limit):
         return None
-    row = _NEXT.first(connection, mine)
-    if row is None:
+    rows = _NEXT.run(connection, mine).fetchall()
+    if not rows:
         return None
-    claimed = replace(_from_columns(row), lease_until=now + LEASE)
+    claimed = replace(_from_columns(rows[0]), lease_until=now + LEASE)
     _LEASE.send(connection, {"delivery_id": claimed.id, "lease": to_milliseconds(claimed.lease_until)})
+    if len(rows) > 1 and _has_room(connection, mine, limit):
+        post_after_commit(connection, JOB, hook_id)
     return claimed
+
+
+def _has_room(connection: Connection, mine: dict[str, Any], limit: int) -> bool:
+    under_way = _UNDER_WAY.first(connection, mine)
+    return under_way is not None and under_way[0] < limit
 
 
 def put_back(connection: Connection, claimed: Delivery) -> None:
@@ -182,14 +196,19 @@ def fail_pending(connection: Connection, hook_id: str, now: datetime) -> None:
     _end_pending(connection, hook_id, DeliveryStatus.FAILED, now)
 
 
-def _end_pending(connection: Connection, hook_id: str, status: DeliveryStatus, now: datetime) -> None:
-    values = {
+def ended(status: DeliveryStatus, now: datetime) -> dict[str, Any]:
+    """Return the columns of a delivery that is given up."""
+    return {
         "status": status.value,
         "next_attempt_at": None,
         "lease_until": None,
         "finished_at": to_milliseconds(now),
     }
-    connection.execute(update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING).values(values))
+
+
+def _end_pending(connection: Connection, hook_id: str, status: DeliveryStatus, now: datetime) -> None:
+    pending = update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING)
+    connection.execute(pending.values(ended(status, now)))
 
 
 def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | None:
@@ -213,10 +232,31 @@ def page(
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
 
 
+def first_due(connection: Connection, hook_id: str) -> datetime | None:
+    """Return when the first of the hook's waiting deliveries is or was due; None where none waits."""
+    row = _FIRST_DUE.first(connection, {"hook_id": hook_id})
+    return None if row is None else from_milliseconds(row[0])
+
+
 def next_due(connection: Connection, hook_id: str, after: datetime) -> datetime | None:
     """Return when the hook's next delivery after that moment is due; None where none is."""
     row = _NEXT_DUE.first(connection, {"hook_id": hook_id, "now": to_milliseconds(after)})
     return None if row is None else from_milliseconds(row[0])
+
+
+def show(delivery: Delivery) -> dict[str, Any]:
+    """Make the answer of a delivery, as `DeliveryAnswer` describes it."""
+    return {
+        "id": delivery.id,
+        "hook_id": delivery.hook_id,
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        "is_test": delivery.is_test,
+        "status": delivery.status.value,
+        "attempts": list(delivery.attempts),
+        "next_attempt_at": to_text(delivery.next_attempt_at) if delivery.next_attempt_at else None,
+        "created_at": to_text(delivery.created_at),
+    }
 
 
 def _one(delivery_id: str) -> Any:

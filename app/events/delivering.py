@@ -1,8 +1,8 @@
 """What the worker does: send what is due to a hook, and write down what came of it.
 
-A job names a hook. It claims the hook's deliveries one after another until none is due; a job that finds two others at
-the same hook ends at once, because whoever finishes takes the next. So a dead receiver holds two threads at most, and
-all receivers that fail hold no more than half of the worker's.
+A job names a hook. It claims the hook's deliveries one after another until none is due; a job that finds as many under
+way as the hook may have (`pace.py`) ends at once, because whoever finishes takes the next. Receivers that fail hold no
+more than half of the worker's threads, and the longer they fail the less they are tried.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.events import deliveries, hooks, maintenance, outbox, schedule
+from app.accounts.vault import Vault
+from app.events import deliveries, hooks, maintenance, outbox, pace, schedule
+from app.events.backlog import Backlog
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
 from app.events.schedule import Health, Outcome
@@ -27,10 +30,12 @@ from app.store.columns import to_json
 from app.store.engine import Store
 
 KEPT = timedelta(days=30)
-# A job that has more to do than this ends and has itself posted anew: others get their turn, and a worker that is to
-# stop is not held up.
-TURN = timedelta(seconds=5)
+# A job that has more to do than this ends and has itself posted anew: others get their turn though a hook with much to
+# do may hold most of the threads, and a worker that is to stop is not held up.
+TURN = timedelta(seconds=1)
 FAILING_AT_ONCE = 12  # half of the worker's threads (Procfile)
+FAILING_WAIT = timedelta(seconds=5)
+NOT_SENT = "The service could not make this request, its log says why. Nothing was sent."
 
 _log = logging.getLogger("passrail.delivery")
 
@@ -41,41 +46,69 @@ class Task:
 
     hook: Hook
     delivery: Delivery
-    body: str
+    secrets: list[str]
 
 
 class DeliveryWorker:
     """Takes events to hooks. One a worker process; its threads share it."""
 
-    def __init__(self, store: Store, clock: Clock, sender: Sender, jitter: Callable[[], float] = random.random) -> None:
-        self._store, self._clock, self._sender, self._jitter = store, clock, sender, jitter
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        sender: Sender,
+        vault: Vault | None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store, self._clock, self._sender, self._vault, self._jitter = store, clock, sender, vault, jitter
         self._failing = threading.BoundedSemaphore(FAILING_AT_ONCE)
 
     def deliver_due(self, hook_id: str) -> datetime | None:
-        """Send what is due to a hook, one after another; return when to call again, None where nothing waits."""
+        """Send what is due to a hook, one after another; return when to call again, None where nothing waits.
+
+        Raises:
+            app.accounts.vault.VaultError: the service lacks the key of the hook's secret; nothing was tried.
+        """
         end = self._clock() + TURN
-        with self._store.write() as connection:
-            task = self._claim(connection, hook_id)
+        task = self._first(hook_id)
         while task is not None:
             outcome = self._send(task)
             now = self._clock()
             with self._store.write() as connection:
                 if outcome is None:
                     deliveries.put_back(connection, task.delivery)
-                    return now + TURN
+                    return now + FAILING_WAIT
                 self._write_down(connection, task.delivery, outcome)
                 if now >= end:
                     return now
                 task = self._claim(connection, hook_id)
         with self._store.read() as connection:
-            return deliveries.next_due(connection, hook_id, self._clock())
+            return self._again_at(connection, hook_id)
+
+    def _first(self, hook_id: str) -> Task | None:
+        """Claim the first delivery, after a look that makes no other writer wait: most jobs find nothing to do."""
+        with self._store.read() as connection:
+            hook, now = hooks.find(connection, hook_id), self._clock()
+            if hook is None or not deliveries.can_claim(connection, hook_id, hook.pace.limit(now), now):
+                return None
+        with self._store.write() as connection:
+            return self._claim(connection, hook_id)
 
     def _claim(self, connection: Connection, hook_id: str) -> Task | None:
-        hook = hooks.lock(connection, hook_id)
+        hook, now = hooks.lock(connection, hook_id), self._clock()
         if hook is None or hook.status is not HookStatus.ACTIVE:
             return None
-        delivery = deliveries.claim(connection, hook_id, self._clock())
-        return None if delivery is None else Task(hook, delivery, _body_of(connection, delivery))
+        secrets = hook.secrets(self._vault, now)
+        delivery = deliveries.claim(connection, hook_id, hook.pace.limit(now), now)
+        return None if delivery is None else Task(hook, delivery, secrets)
+
+    def _again_at(self, connection: Connection, hook_id: str) -> datetime | None:
+        now = self._clock()
+        hook = hooks.find(connection, hook_id)
+        if hook is None or hook.pace.rests_until is None or hook.pace.rests_until <= now:
+            return deliveries.next_due(connection, hook_id, now)
+        first = deliveries.first_due(connection, hook_id)
+        return None if first is None else max(first, hook.pace.rests_until)
 
     def _send(self, task: Task) -> Outcome | None:
         """Try once. None: not tried, because too many failing hooks are being tried already."""
@@ -83,13 +116,22 @@ class DeliveryWorker:
         if is_failing and not self._failing.acquire(blocking=False):
             return None
         try:
-            now = self._clock()
-            return self._sender.send(
-                task.hook.target_url, task.delivery.event_id, task.body, task.hook.secrets(now), now
-            )
+            return self._try(task)
         finally:
             if is_failing:
                 self._failing.release()
+
+    def _try(self, task: Task) -> Outcome:
+        try:
+            with self._store.read() as connection:
+                body = _body_of(connection, task.delivery)
+            url, event_id = task.hook.target_url, task.delivery.event_id
+            return self._sender.send(url, event_id, body, task.secrets, self._clock())
+        except SQLAlchemyError:
+            raise
+        except Exception:  # whatever is wrong with this delivery, the hook's next ones are not to blame for it
+            _log.exception("a delivery cannot be sent", extra={"delivery_id": task.delivery.id})
+            return Outcome(error=NOT_SENT, is_ours=True)
 
     def _write_down(self, connection: Connection, delivery: Delivery, outcome: Outcome) -> None:
         """Write the attempt, and what follows from it for the hook."""
@@ -100,18 +142,13 @@ class DeliveryWorker:
         if not deliveries.finish(connection, delivery, outcome, now, status, again_at):
             return
         _log_attempt(hook, delivery, outcome, status)
-        if outcome.is_success:
-            if hook.health != Health():
-                hooks.save(connection, replace(hook, health=Health()))
-        elif outcome.is_gone:
+        judged = _judged(hook, delivery, outcome, now)
+        if outcome.is_gone:
             disable(connection, hook, hooks.GONE, now)
-        elif not delivery.is_test:
-            health = schedule.after_failure(hook.health, now)
-            hook = replace(hook, health=health)
-            if health.is_hopeless(now):
-                disable(connection, hook, hooks.FAILING, now)
-            else:
-                hooks.save(connection, hook)
+        elif judged.health.is_hopeless(now) and not outcome.is_ours:
+            disable(connection, judged, hooks.FAILING, now)
+        elif judged != hook:
+            hooks.save(connection, judged)
 
 
 def disable(connection: Connection, hook: Hook, reason: str, now: datetime) -> None:
@@ -119,7 +156,8 @@ def disable(connection: Connection, hook: Hook, reason: str, now: datetime) -> N
     disabled = hooks.set_status(hook, HookStatus.DISABLED, now, reason)
     hooks.save(connection, disabled)
     deliveries.drop_pending(connection, hook.id, now)
-    outbox.record_of_hook(connection, HOOK_DISABLED, hook.account_id, hook.mode, to_json(hooks.show(disabled)), now)
+    body = to_json(hooks.show(disabled, Backlog()))
+    outbox.record_of_hook(connection, HOOK_DISABLED, hook.account_id, hook.mode, body, now)
     _log.warning("hook disabled", extra={"hook_id": hook.id, "reason": reason})
 
 
@@ -144,6 +182,16 @@ def _body_of(connection: Connection, delivery: Delivery) -> str:
     event = outbox.get(connection, delivery.event_id)
     assert event is not None  # events are kept for good
     return outbox.payload(event)
+
+
+def _judged(hook: Hook, delivery: Delivery, outcome: Outcome, now: datetime) -> Hook:
+    """Return the hook with what the attempt says of its receiver."""
+    if outcome.is_ours:
+        return hook
+    if outcome.is_success:
+        return replace(hook, health=Health(), pace=pace.after_success(hook.pace, outcome.duration_ms))
+    health = hook.health if delivery.is_test else schedule.after_failure(hook.health, now)
+    return replace(hook, health=health, pace=pace.after_failure(hook.pace, outcome, now))
 
 
 def _what_next(

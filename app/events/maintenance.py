@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text, update
 
-from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus
+from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus, ended
 from app.store.columns import instant, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.tables import FINISHED, LEASED, deliveries, hooks
+from app.store.tables import FINISHED, LEASED, PENDING, deliveries, hooks
 
 CHUNK = 1000  # rows that one transaction changes at most
 
@@ -51,7 +51,10 @@ def replay_range(
 
 
 def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, datetime]]:
-    """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed."""
+    """Return the active hooks that have something to be sent until then, and when: also what a dead worker claimed.
+
+    What waits for a hook that rests is sent at the end of the rest.
+    """
     first_due = FIRST_DUE.where(deliveries.c.hook_id == hooks.c.id).correlate(hooks).scalar_subquery()
     lapses = (
         select(func.max(deliveries.c.lease_until))
@@ -59,13 +62,23 @@ def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, date
         .correlate(hooks)
         .scalar_subquery()
     )
-    query = select(hooks.c.id, first_due, lapses).where(text("hooks.status = 'active'"))
+    query = select(hooks.c.id, hooks.c.rests_until, first_due, lapses).where(text("hooks.status = 'active'"))
     return [
-        (hook_id, instant(when))
-        for hook_id, due, lapse in connection.execute(query)
+        (hook_id, instant(max(when, rests_until or 0)))
+        for hook_id, rests_until, due, lapse in connection.execute(query)
         for when in (due, lapse)
-        if when is not None and when <= (to_milliseconds(until) or 0)
+        if when is not None and max(when, rests_until or 0) <= (to_milliseconds(until) or 0)
     ]
+
+
+def drop_of_ended_hooks(connection: Connection, now: datetime) -> int:
+    """Drop what still waits for hooks that have ended; return how many deliveries.
+
+    An action that took a hook for a living one can add a delivery after the hook's end has dropped all others.
+    """
+    ended_hooks = select(hooks.c.id).where(text("status IN ('disabled', 'deleted')"))
+    left = update(deliveries).where(PENDING, deliveries.c.hook_id.in_(ended_hooks))
+    return connection.execute(left.values(ended(DeliveryStatus.DROPPED, now))).rowcount
 
 
 def forget_before(connection: Connection, before: datetime) -> int:

@@ -21,6 +21,7 @@ from app.events.types import DESCRIPTIONS
 from app.model import Mode, Pass, first_event_id, new_event_id
 from app.store import pages
 from app.store.columns import Statement, instant, to_json, to_milliseconds
+from app.store.engine import post_after_commit
 from app.store.pages import Condition, Listing, Page, Place, Range, hidden
 from app.store.tables import events, hooks, programs
 
@@ -33,7 +34,7 @@ _REWRITE = Statement(update(events).where(events.c.id == bindparam("event_id")).
 _BY_ID = Statement(select(events).where(events.c.id == bindparam("id")))
 # Runs in every action. Paused hooks get their deliveries too; they wait until the hook is resumed.
 _LISTENING = Statement(
-    select(hooks.c.id, hooks.c.event_types, hooks.c.program_id).where(
+    select(hooks.c.id, hooks.c.event_types, hooks.c.program_id, hooks.c.rests_until).where(
         hooks.c.account_id == bindparam("account_id"),
         hooks.c.mode == bindparam("mode"),
         text("status IN ('active', 'paused')"),
@@ -106,10 +107,13 @@ def _write(connection: Connection, row: dict[str, str | None], at: datetime, now
     event_id = new_event_id(at)
     _INSERT.send(connection, {**row, "id": event_id, "created_at": to_milliseconds(at)})
     scope = {"account_id": row["account_id"], "mode": row["mode"]}
-    for hook_id, event_types, program_id in _LISTENING.run(connection, scope).fetchall():
+    for hook_id, event_types, program_id, rests_until in _LISTENING.run(connection, scope).fetchall():
         wanted = json.loads(event_types)
         if (EVERYTHING in wanted or row["type"] in wanted) and program_id in (None, row["program_id"]):
             deliveries.add(connection, hook_id, event_id, str(row["type"]), now)
+            # The worker has a job for the end of a rest already.
+            if rests_until is None or rests_until <= (to_milliseconds(now) or 0):
+                post_after_commit(connection, deliveries.JOB, hook_id)
 
 
 def of_pass(connection: Connection, pass_id: str) -> list[tuple[str, str]]:

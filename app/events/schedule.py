@@ -24,12 +24,16 @@ GIVE_UP_AFTER = timedelta(days=5)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt: a status, or an error where there was none."""
+    """What came of one attempt: a status, or an error where there was none.
+
+    `is_ours`: it failed here, before anything was sent; that says nothing of the receiver.
+    """
 
     status_code: int | None = None
     error: str | None = None
     retry_after: str | None = None
     duration_ms: int = 0
+    is_ours: bool = False
 
     @property
     def is_success(self) -> bool:

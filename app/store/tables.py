@@ -308,7 +308,7 @@ hooks = Table(
     Column("program_id", String(64)),
     Column("status", String(8), nullable=False),
     Column("disabled_reason", String(20)),
-    # In plain text: it must be there to sign with, and signs nothing but what we send to the hook (docs/hooks.md).
+    # Sealed where there are vault keys, else plain (`events/hook_secrets.py`).
     Column("secret", Text, nullable=False),
     Column("old_secret", Text),
     Column("old_secret_until", BigInteger),
@@ -316,6 +316,10 @@ hooks = Table(
     Column("failures", Integer, nullable=False),
     Column("first_failure_at", BigInteger),
     Column("failing_since", BigInteger),
+    # How much is sent to it at once, and until when nothing is (`events/pace.py`).
+    Column("at_once", Integer, nullable=False, server_default="2"),
+    Column("failures_in_row", Integer, nullable=False, server_default="0"),
+    Column("rests_until", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )

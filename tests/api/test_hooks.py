@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.answer import to_text
+from app.events import deliveries
+from app.events.backlog import COUNTED
 from app.events.schedule import Outcome
 from app.events.sending import headers
 from app.events.types import DESCRIPTIONS
@@ -224,7 +227,9 @@ def test_a_delivery_that_was_given_up_begins_the_schedule_anew(world: World) -> 
         world.clock.now = worker.deliver_due(hook["id"]) or world.clock.now
     [delivery] = world.deliveries(hook["id"], status="failed")
     post(world, f"{hook['id']}/deliveries/{delivery['id']}/replay")
-    assert worker.deliver_due(hook["id"]) == world.clock() + timedelta(seconds=5)
+    worker.deliver_due(hook["id"])
+    [delivery] = world.deliveries(hook["id"], status="pending")
+    assert delivery["next_attempt_at"] == to_text(world.clock() + timedelta(seconds=5))
 
 
 def test_a_range_is_sent_again_without_tests_and_without_what_waits(any_world: World) -> None:
@@ -294,3 +299,24 @@ def test_every_type_has_a_sample_that_looks_like_the_real_thing(world: World) ->
             assert set(sample) == set(event)
             assert set(sample["data"]) == set(event["data"]), one["type"]
     assert set(DESCRIPTIONS) - set(real) == {"pass.installed", "pass.uninstalled"}
+
+
+def test_a_hook_tells_what_waits_for_it_and_for_how_long(any_world: World) -> None:
+    hook, idle = any_world.make_hook("pass.created"), any_world.make_hook("tier.changed")
+    assert (hook["backlog"], hook["backlog_age_seconds"]) == (0, 0.0)
+    for _ in range(2):
+        any_world.make_pass()
+        any_world.clock.advance(seconds=7.5)
+    shown = any_world.get(f"/v1/hooks/{hook['id']}").get_json()
+    assert (shown["backlog"], shown["backlog_age_seconds"]) == (2, 15.0)
+    listed = {one["id"]: one for one in any_world.get("/v1/hooks").get_json()["data"]}
+    assert listed[hook["id"]] == shown
+    assert (listed[idle["id"]]["backlog"], listed[idle["id"]]["backlog_age_seconds"]) == (0, 0.0)
+
+
+def test_a_large_backlog_is_counted_up_to_its_limit(any_world: World) -> None:
+    hook = any_world.make_hook("pass.created")
+    with any_world.service.store.write() as connection:
+        for number in range(COUNTED + 5):
+            deliveries.add(connection, hook["id"], f"evt_{number}", "pass.created", any_world.clock())
+    assert any_world.get(f"/v1/hooks/{hook['id']}").get_json()["backlog"] == COUNTED

@@ -87,7 +87,7 @@ def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request:
         new_database: NewDatabase = request.getfixturevalue("postgres_url")
         url = new_database()
     with hook_stage(tmp_path, url) as stage:
-        # A hook of its own for each kill: what the dead worker has claimed keeps the hook's two places for a while.
+        # A hook of its own for each kill: what the dead worker has claimed keeps places of the hook for a while.
         hook_ids = [_kill_in_mid_work(stage, number) for number in range(KILLS)]
         expected = stage.event_ids()
         assert len(expected) == KILLS * PASSES_A_KILL

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from app.answer import to_text
+from app.events import deliveries as deliveries_of_events
 from app.events import delivering
 from app.events.deliveries import LEASE
 from app.events.delivering import FAILING_AT_ONCE, forget_old
-from app.events.maintenance import waiting
+from app.events.maintenance import drop_of_ended_hooks, waiting
 from app.events.schedule import Outcome
 from app.store.tables import deliveries, hooks
 from tests.actions.checks import done
@@ -144,23 +146,138 @@ def test_a_receiver_that_comes_back_gets_everything(world: World) -> None:
     assert states(world, hook["id"]) == ["delivered"] * 3
 
 
-def test_no_more_than_two_are_under_way_at_once(any_world: World) -> None:
-    hook = any_world.make_hook("points.changed")
-    add_points(any_world, any_world.make_pass()["id"], 6)
-    depth, deepest = 0, 0
+def most_under_way(world: World, hook_id: str) -> int:
+    """Let worker after worker begin before any of them is answered; return how many found something to send."""
+    sender, under_way, most = told(), 0, 0
 
     def another_worker() -> None:
-        nonlocal depth, deepest
-        depth += 1
-        deepest = max(deepest, depth)
-        if depth < 5:
-            delivery_worker(any_world, inner).deliver_due(hook["id"])
-        depth -= 1
+        nonlocal under_way, most
+        under_way += 1
+        if most == 0:
+            delivery_worker(world, sender).deliver_due(hook_id)
+        most = most or under_way
+        under_way -= 1
 
-    inner = Told(meanwhile=another_worker)
-    delivery_worker(any_world, inner).deliver_due(hook["id"])
-    assert deepest == 2
-    assert len(inner.sent) == len({sent.event_id for sent in inner.sent}) == 6
+    sender.meanwhile = another_worker
+    delivery_worker(world, sender).deliver_due(hook_id)
+    assert len(sender.sent) == len({sent.event_id for sent in sender.sent})
+    return most
+
+
+def test_a_receiver_that_takes_what_it_gets_is_sent_more_at_once_up_to_a_limit(any_world: World) -> None:
+    hook, made = any_world.make_hook("points.changed"), any_world.make_pass()
+    for most in (2, 4, 8, 16, 16):
+        add_points(any_world, made["id"], most + 1 if most == 16 else most)
+        assert most_under_way(any_world, hook["id"]) == most
+    assert set(states(any_world, hook["id"])) == {"delivered"}
+
+
+def test_a_job_that_cannot_do_all_asks_for_another_one(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = any_world.make_hook("points.changed")
+    add_points(any_world, any_world.make_pass()["id"], 2)
+    posted: list[tuple[str, str]] = []
+    monkeypatch.setattr(any_world.service.store, "_post", lambda job, row_id: posted.append((job, row_id)))
+    delivery_worker(any_world, told()).deliver_due(hook["id"])
+    assert posted == [("deliver", hook["id"])]
+
+
+def test_a_hook_that_fails_rests_and_is_then_tried_once_at_a_time(any_world: World) -> None:
+    hook, made = any_world.make_hook("points.changed"), any_world.make_pass()
+    add_points(any_world, made["id"], 20)
+    worker = delivery_worker(any_world, sender := told(Outcome(error="No connection within 5 seconds.")))
+    again_at = worker.deliver_due(hook["id"]) or any_world.clock()
+    assert (len(sender.sent), again_at) == (3, any_world.clock() + timedelta(seconds=5))
+    assert any_world.get(f"/v1/hooks/{hook['id']}").get_json()["rests_until"] == to_text(again_at)
+    for sent, rest in ((4, 10), (5, 20), (6, 40), (7, 80)):
+        any_world.clock.advance(seconds=(again_at - any_world.clock()).total_seconds() - 0.001)
+        assert worker.deliver_due(hook["id"]) == again_at
+        any_world.clock.now = again_at
+        again_at = worker.deliver_due(hook["id"]) or any_world.clock()
+        assert (len(sender.sent), again_at) == (sent, any_world.clock() + timedelta(seconds=rest))
+    with any_world.service.store.read() as connection:
+        assert waiting(connection, again_at) == [(hook["id"], again_at)]
+        assert waiting(connection, again_at - timedelta(seconds=1)) == []
+    any_world.clock.now = again_at
+    delivery_worker(any_world, told()).deliver_due(hook["id"])
+    any_world.clock.advance(minutes=6)
+    delivery_worker(any_world, told()).deliver_due(hook["id"])
+    assert set(states(any_world, hook["id"])) == {"delivered"}
+    assert any_world.get(f"/v1/hooks/{hook['id']}").get_json()["rests_until"] is None
+
+
+def rest(world: World, hook_id: str, pass_id: str) -> None:
+    """Let a hook fail until it rests."""
+    add_points(world, pass_id, 3)
+    delivery_worker(world, told(BROKEN)).deliver_due(hook_id)
+
+
+def test_new_events_of_a_hook_that_rests_post_no_jobs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, made = world.make_hook("points.changed"), world.make_pass()
+    rest(world, hook["id"], made["id"])
+    posted: list[tuple[str, str]] = []
+    monkeypatch.setattr(world.service.store, "_post", lambda job, row_id: posted.append((job, row_id)))
+    add_points(world, made["id"])
+    assert posted == []
+    world.clock.advance(seconds=5)
+    add_points(world, made["id"])
+    assert posted == [("deliver", hook["id"])]
+
+
+@pytest.mark.parametrize("asks", ["test", "replay", "replay of one", "active"])
+def test_who_asks_for_a_try_need_not_wait_for_the_end_of_a_rest(asks: str, any_world: World) -> None:
+    hook, made = any_world.make_hook("points.changed"), any_world.make_pass()
+    path = f"/v1/hooks/{hook['id']}"
+    rest(any_world, hook["id"], made["id"])
+    match asks:
+        case "test":
+            any_world.request("POST", f"{path}/test", json={})
+        case "replay":
+            any_world.request("POST", f"{path}/replay", json={"since": "2026-11-01T00:00:00Z"})
+        case "replay of one":
+            [*_, delivery] = any_world.deliveries(hook["id"])
+            any_world.request("POST", f"{path}/deliveries/{delivery['id']}/replay")
+        case "active":
+            for status in ("paused", "active"):
+                any_world.request("PATCH", path, json={"status": status})
+            add_points(any_world, made["id"])
+    delivery_worker(any_world, sender := told()).deliver_due(hook["id"])
+    assert (len(sender.sent) > 0) == (asks != "replay")  # of which nothing has ended yet
+    assert (any_world.get(path).get_json()["rests_until"] is None) == (asks != "replay")
+
+
+def test_a_delivery_that_cannot_be_made_fails_by_itself(any_world: World, caplog: pytest.LogCaptureFixture) -> None:
+    hook = any_world.make_hook("pass.created")
+    any_world.make_pass()
+    with any_world.service.store.write() as connection:
+        connection.execute(update(deliveries).values(event_id="evt_lost"))
+    for _ in range(5):
+        any_world.make_pass()
+    worker = delivery_worker(any_world, sender := told())
+    again_at = worker.deliver_due(hook["id"])
+    assert len(sender.sent) == 5
+    assert sorted(states(any_world, hook["id"])) == ["delivered"] * 5 + ["pending"]
+    while again_at is not None:
+        any_world.clock.now = again_at
+        again_at = worker.deliver_due(hook["id"])
+    [bad] = any_world.deliveries(hook["id"], status="failed")
+    assert {attempt["error"] for attempt in bad["attempts"]} == {delivering.NOT_SENT}
+    shown = any_world.get(f"/v1/hooks/{hook['id']}").get_json()
+    assert (len(bad["attempts"]), shown["failing_since"], shown["rests_until"]) == (10, None, None)
+    assert "a delivery cannot be sent" in caplog.messages
+
+
+def test_what_was_added_for_a_hook_after_its_end_is_dropped(any_world: World) -> None:
+    ended, lives = any_world.make_hook("pass.created"), any_world.make_hook("pass.created")
+    any_world.make_pass()
+    any_world.request("DELETE", f"/v1/hooks/{ended['id']}")
+    with any_world.service.store.write() as connection:
+        late = deliveries_of_events.add(connection, ended["id"], "evt_1", "pass.created", any_world.clock())
+        assert drop_of_ended_hooks(connection, any_world.clock()) == 1
+        assert drop_of_ended_hooks(connection, any_world.clock()) == 0
+        dropped = deliveries_of_events.get(connection, ended["id"], late)
+    assert dropped is not None
+    assert dropped.status == "dropped"
+    assert states(any_world, lives["id"]) == ["pending"]
 
 
 def test_a_delivery_of_a_dead_worker_comes_back_when_its_lease_is_over(any_world: World) -> None:
@@ -222,7 +339,7 @@ def test_failing_hooks_take_half_of_the_threads_at_most(world: World) -> None:
     add_points(world, made["id"])
     for _ in range(FAILING_AT_ONCE):
         assert worker._failing.acquire(blocking=False)
-    assert worker.deliver_due(hook["id"]) == world.clock() + delivering.TURN
+    assert worker.deliver_due(hook["id"]) == world.clock() + delivering.FAILING_WAIT
     assert len(sender.sent) == 1
     worker.deliver_due(healthy["id"])
     assert len(sender.sent) == 2
@@ -235,7 +352,7 @@ def test_failing_hooks_take_half_of_the_threads_at_most(world: World) -> None:
 def test_a_job_with_much_to_do_lets_others_have_a_turn(world: World) -> None:
     hook = world.make_hook("points.changed")
     add_points(world, world.make_pass()["id"], 5)
-    sender = Told(meanwhile=lambda: world.clock.advance(seconds=3))
+    sender = Told(meanwhile=lambda: world.clock.advance(seconds=0.6))
     assert delivery_worker(world, sender).deliver_due(hook["id"]) == world.clock()
     assert len(sender.sent) == 2
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from app.events.hooks import new_secret
+from app.events.hook_secrets import generate
 from app.events.schedule import WAITS
 from app.events.sending import headers
 from app.events.types import DESCRIPTIONS
@@ -22,7 +22,7 @@ from tests.strict import unavailable
 
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
 BODY = '{"id":"evt_1","type":"points.changed","data":{"first_name":"Ädä"}}'
-SECRET = new_secret()
+SECRET = generate()
 
 
 def block(language: str) -> str:
@@ -31,11 +31,11 @@ def block(language: str) -> str:
 
 
 def sent() -> dict[str, str]:
-    return headers("evt_1", BODY, [new_secret(), SECRET], system_clock())
+    return headers("evt_1", BODY, [generate(), SECRET], system_clock())
 
 
 FORGED: dict[str, dict[str, Any]] = {
-    "another secret": {"secret": new_secret()},
+    "another secret": {"secret": generate()},
     "a changed body": {"body": BODY.replace("points", "pounds")},
     "too old": {"headers": {"webhook-timestamp": "1700000000"}},
     "another id": {"headers": {"webhook-id": "evt_2"}},

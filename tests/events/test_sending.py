@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.events.hooks import new_secret
+from app.events.hook_secrets import generate
 from app.events.sending import LARGEST_ANSWER, Sender
 from tests.events.receivers import PIECE, Receiver, answer, receiving
 
@@ -29,7 +29,7 @@ def sender() -> Sender:
 
 
 def test_a_delivery_has_exactly_these_headers(receiver: Receiver, sender: Sender) -> None:
-    outcome = sender.send(receiver.url, "evt_1", BODY, [new_secret(), new_secret()], NOW)
+    outcome = sender.send(receiver.url, "evt_1", BODY, [generate(), generate()], NOW)
     assert (outcome.status_code, outcome.is_success) == (204, True)
     [(headers, body)] = receiver.requests
     assert body.decode() == BODY
@@ -48,7 +48,7 @@ def test_a_delivery_has_exactly_these_headers(receiver: Receiver, sender: Sender
 
 
 def test_a_receiver_that_closes_without_a_word_is_reached_again_and_again(receiver: Receiver, sender: Sender) -> None:
-    outcomes = [sender.send(receiver.url, "evt_1", BODY, [new_secret()], NOW) for _ in range(50)]
+    outcomes = [sender.send(receiver.url, "evt_1", BODY, [generate()], NOW) for _ in range(50)]
     assert all(outcome.is_success for outcome in outcomes)
     assert len(receiver.requests) == 50
     assert all("cookie" not in headers for headers, _ in receiver.requests)
@@ -60,7 +60,7 @@ def test_proxies_of_the_environment_are_not_asked(
     with receiving(answer(200)) as proxy:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert sender.send(receiver.url, "evt_1", BODY, [new_secret()], NOW).status_code == 204
+        assert sender.send(receiver.url, "evt_1", BODY, [generate()], NOW).status_code == 204
         assert proxy.requests == []
 
 
@@ -75,12 +75,12 @@ def test_of_an_answer_no_more_than_64_kb_are_read(sender: Sender) -> None:
             taken += connection.send(PIECE[:4096])
 
     with receiving(endless) as one:
-        assert sender.send(one.url, "evt_1", BODY, [new_secret()], NOW).is_success
+        assert sender.send(one.url, "evt_1", BODY, [generate()], NOW).is_success
     # What is read (the last pieces may not be counted yet), and what the two sockets' buffers take besides.
     assert LARGEST_ANSWER - 2 * 4096 <= taken < 12_000_000
 
 
 def test_a_host_that_is_allowed_no_more_is_not_sent_to(receiver: Receiver) -> None:
-    outcome = Sender(frozenset()).send(receiver.url, "evt_1", BODY, [new_secret()], NOW)
+    outcome = Sender(frozenset()).send(receiver.url, "evt_1", BODY, [generate()], NOW)
     assert "Nothing was sent" in (outcome.error or "")
     assert receiver.requests == []

@@ -46,4 +46,5 @@ def told(*outcomes: Outcome) -> Told:
 
 def delivery_worker(world: World, sender: Told | Sender, jitter: float = 0.5) -> DeliveryWorker:
     """Make a delivery worker on the world. A jitter of 0.5 spreads nothing."""
-    return DeliveryWorker(world.service.store, world.clock, sender, lambda: jitter)  # type: ignore[arg-type]
+    service = world.service
+    return DeliveryWorker(service.store, world.clock, sender, service.vault, lambda: jitter)  # type: ignore[arg-type]
