@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from huey import Huey, crontab
 from huey.storage import RedisStorage, SqliteStorage
 
-from app import logs, sweeps
+from app import logs, retention, sweeps
 from app.events import maintenance
 from app.service import Service, make_service, make_vault
 from app.settings import InvalidSetting, load_settings
@@ -74,19 +74,10 @@ def service() -> Service:
 
 
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
+@huey.lock_task("purge")  # type: ignore[untyped-decorator]
 def purge() -> None:
-    """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
-    from app.events.delivering import forget_old as forget_deliveries
-    from app.operations.purge import purge as purge_operations
-    from app.sync.webhooks import forget_old as forget_webhooks
-
-    forgotten = {
-        "operations": purge_operations(service()),
-        "webhooks": forget_webhooks(service()),
-        "deliveries": forget_deliveries(service().store, service().clock()),
-        "troubles": sweeps.forget_stale(service()),
-    }
-    _log.info("purged", extra=forgotten)
+    """Once an hour: forget what is older than it is kept."""
+    _log.info("purged", extra=retention.purge(service()))
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]

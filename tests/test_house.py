@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "issuers": {"store"},
     "service": {"accounts", "issuers", "store"},
     "sweeps": {"service", "store"},
+    "retention": {"service", "store", "sweeps"},
     "observe": set(),
     "logs": {"observe", "service"},
     "metrics": {"observe", "service", "store"},
@@ -52,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "actions": {"operations"},
     "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
-    "jobs": {"events", "logs", "operations", "service", "store", "sweeps", "sync"},
+    "jobs": {"events", "logs", "operations", "retention", "service", "store", "sweeps", "sync"},
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
@@ -60,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.
-WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "store", "sweeps"}
+WITHOUT_FLASK = PLAIN | {"accounts", "actions", "demo", "events", "issuers", "jobs", "retention", "store", "sweeps"}
 
 LONGEST = 300
 MAY_BE_LONGER = {
@@ -86,6 +87,7 @@ TIME_CALLS = {
 MAY_ASK_FOR_THE_TIME = {
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/timed.py": "how long an answer may take",
+    "app/store/chunks.py": "how long a transaction held the database's writer",
     "app/events/sending.py": "how long an attempt took",
     "app/model.py": "the clock itself; and IDs sort by the real time, in tests too",
     "app/observe.py": "how long a request took",

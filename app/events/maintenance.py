@@ -1,4 +1,4 @@
-"""Looking after deliveries as a whole: sending again, finding what waits, forgetting what is old."""
+"""Looking after deliveries as a whole: sending again, finding what waits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus
 from app.store.columns import instant, to_milliseconds
@@ -66,18 +66,6 @@ def waiting(connection: Connection, until: datetime) -> Sequence[tuple[str, date
         for when in (due, lapse)
         if when is not None and when <= (to_milliseconds(until) or 0)
     ]
-
-
-def forget_before(connection: Connection, before: datetime) -> int:
-    """Delete at most `CHUNK` deliveries that ended before then; return how many."""
-    old = select(deliveries.c.id).where(FINISHED, deliveries.c.finished_at < to_milliseconds(before)).limit(CHUNK)
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
-
-
-def forget_deleted_hooks(connection: Connection) -> None:
-    """Delete the rows of deleted hooks of which no delivery is left."""
-    is_used = select(deliveries.c.id).where(deliveries.c.hook_id == hooks.c.id).exists()
-    connection.execute(delete(hooks).where(text("status = 'deleted'"), ~is_used))
 
 
 def _due_again(now: datetime) -> dict[str, Any]:

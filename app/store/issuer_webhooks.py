@@ -16,8 +16,6 @@ from app.store.columns import instant, to_milliseconds
 from app.store.tables import inbox, sinks
 from app.store.troubles import Kind, rests
 
-KEPT_DAYS = 7
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
@@ -165,9 +163,3 @@ def close(connection: Connection, webhook_id: str, note: str, now: datetime) -> 
     """Write down that it was read, and what came of it."""
     values = {"done_at": to_milliseconds(now), "note": note}
     connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))
-
-
-def forget_before(connection: Connection, before: datetime) -> int:
-    """Delete what came and was read before an instant."""
-    old = delete(inbox).where(inbox.c.received_at < to_milliseconds(before), inbox.c.done_at.is_not(None))
-    return connection.execute(old).rowcount

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     CONNECTION = "connection"  # `IssuerConnection.name`
     HOOK = "hook"  # and all deliveries to it
     IMPORT = "import"
+    PURGE = "purge"  # `retention.PARTS`
 
 
 @dataclass(frozen=True, slots=True)

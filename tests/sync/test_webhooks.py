@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.model import InstallState
 from app.operations import resume
+from app.retention import purge
 from app.store.tables import inbox
 from app.sweeps import MOST_TRIES
 from app.sync import webhooks
@@ -202,12 +203,12 @@ def test_what_came_by_a_subscription_that_is_gone_is_closed(connected: Connected
 
 
 @pytest.mark.only_sqlite
-@pytest.mark.parametrize("age", [8, 6])
-def test_what_was_read_is_deleted_after_a_week(connected: Connected, age: int) -> None:
+@pytest.mark.parametrize("age", [15, 13])
+def test_what_was_read_is_deleted_after_two_weeks(connected: Connected, age: int) -> None:
     connected.world.client.post(address(connected), json={})
     webhooks.read_all(connected.world.service)
     connected.world.clock.advance(days=age)
-    assert webhooks.forget_old(connected.world.service) == (1 if age > 7 else 0)
+    assert purge(connected.world.service)["webhooks"] == (1 if age > 14 else 0)
 
 
 @pytest.mark.only_sqlite
