@@ -124,6 +124,11 @@ def save(connection: Connection, hook: Hook) -> None:
     connection.execute(update(hooks).where(hooks.c.id == hook.id).values(_to_row(hook)))
 
 
+def delete_all(connection: Connection, account_id: str) -> None:
+    """Delete all hooks of an account: nothing is sent to them any more."""
+    connection.execute(update(hooks).where(hooks.c.account_id == account_id).values(status=HookStatus.DELETED.value))
+
+
 def rotate(hook: Hook, now: datetime) -> Hook:
     """Give the hook a new secret; the old one signs too for a day, so that the receiver can change over."""
     return replace(

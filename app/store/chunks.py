@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, TextClause, delete, select, tuple_
 
+from app.store import troubles
 from app.store.engine import Store
 
 AIM_SECONDS = 0.01
@@ -48,7 +49,7 @@ def in_chunks(store: Store, change: Callable[[Connection, int], Chunk]) -> int:
 
 
 def delete_in_chunks(store: Store, table: Table, *conditions: ColumnElement[bool] | TextClause) -> int:
-    """Delete all rows that fulfil the conditions; return how many.
+    """Delete all rows that fulfil the conditions, and what trouble there was with them; return how many.
 
     The conditions must be those of an index, or a chunk reads the whole table.
     """
@@ -57,14 +58,14 @@ def delete_in_chunks(store: Store, table: Table, *conditions: ColumnElement[bool
 
     def drop(connection: Connection, limit: int) -> Chunk:
         found = connection.execute(wanted.limit(limit)).all()
-        connection.execute(delete(table).where(rows_of(table, found)))
+        connection.execute(delete(table).where(_rows(table, found)))
+        troubles.forget_with(connection, table, [str(row[0]) for row in found])
         return Chunk(len(found), is_last=len(found) < limit)
 
     return in_chunks(store, drop)
 
 
-def rows_of(table: Table, keys: Sequence[Any]) -> ColumnElement[bool]:
-    """Return the condition that is true for the rows with these primary keys."""
+def _rows(table: Table, keys: Sequence[Any]) -> ColumnElement[bool]:
     key = list(table.primary_key.columns)
     if len(key) == 1:
         return key[0].in_([row[0] for row in keys])

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from app.model import Mode
 from app.store.columns import Statement, from_milliseconds, save_changed, to_milliseconds
@@ -203,6 +203,12 @@ def is_open_on(connection: Connection, pass_id: str) -> bool:
     """Tell whether an operation on the pass has no outcome yet."""
     query = select(operations.c.id).where(OPEN, operations.c.pass_id == pass_id)
     return connection.execute(query.limit(1)).first() is not None
+
+
+def count_open(connection: Connection, account_id: str) -> int:
+    """Return how many operations of an account have no outcome yet."""
+    query = select(func.count()).select_from(operations).where(OPEN, operations.c.account_id == account_id)
+    return connection.execute(query).scalar_one()
 
 
 def is_creating(connection: Connection, program_id: str) -> bool:

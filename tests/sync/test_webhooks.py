@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.model import InstallState
 from app.operations import resume
 from app.retention import purge
-from app.store.tables import inbox
+from app.store.tables import inbox, sinks
 from app.sweeps import MOST_TRIES
 from app.sync import webhooks
 from tests.issuers.memory import Failure
@@ -195,9 +195,17 @@ def test_the_door(connected: Connected) -> None:
 
 
 @pytest.mark.only_sqlite
-def test_what_came_by_a_subscription_that_is_gone_is_closed(connected: Connected) -> None:
+def test_what_came_is_forgotten_with_its_subscription(connected: Connected) -> None:
     connected.world.client.post(address(connected), json={"id": "x", "deleted": False})
     connected.world.request("DELETE", "/v1/issuer")
+    assert notes(connected) == []
+
+
+@pytest.mark.only_sqlite
+def test_what_came_by_a_subscription_that_is_gone_is_closed(connected: Connected) -> None:
+    connected.world.client.post(address(connected), json={"id": "x", "deleted": False})
+    with connected.world.service.store.write() as connection:
+        connection.execute(delete(sinks))
     webhooks.read_all(connected.world.service)
     assert notes(connected) == ["its subscription is gone"]
 
