@@ -16,9 +16,11 @@ from app.store import troubles
 from app.store.engine import Store
 
 AIM_SECONDS = 0.01
-FIRST, MOST = 50, 500  # rows in a transaction
+# Rows in a transaction. Where the commit alone takes longer (a slow disk), fewer rows would not make it shorter.
+LEAST, MOST = 50, 500
 # Times as long as the transaction took: it has a quarter of the writer's time and of a processor's at most.
-PAUSE, LONGEST_PAUSE_SECONDS = 3, 1.0
+PAUSE, LONGEST_PAUSE_SECONDS = 3, 0.25
+CHUNKS_A_CHECKPOINT = 20
 
 
 class Chunk(NamedTuple):
@@ -35,7 +37,7 @@ def in_chunks(store: Store, change: Callable[[Connection, int], Chunk]) -> int:
         store: the database.
         change: changes at most so many rows, in a transaction of its own each time.
     """
-    total, limit = 0, FIRST
+    total, chunks, limit = 0, 0, LEAST
     while True:
         with store.write() as connection:
             begun = time.perf_counter()
@@ -44,7 +46,10 @@ def in_chunks(store: Store, change: Callable[[Connection, int], Chunk]) -> int:
         total += chunk.changed
         if chunk.is_last:
             return total
-        limit = max(1, min(MOST, limit * 2, int(limit * AIM_SECONDS / took)))
+        limit = max(LEAST, min(MOST, limit * 2, int(limit * AIM_SECONDS / took)))
+        chunks += 1
+        if chunks % CHUNKS_A_CHECKPOINT == 0:
+            store.checkpoint()
         time.sleep(min(LONGEST_PAUSE_SECONDS, took * PAUSE))
 
 

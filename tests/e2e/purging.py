@@ -29,7 +29,7 @@ CHUNKS_BEFORE_A_KILL = 4
 
 def main(settings: str, kills: str) -> None:
     """Kill so many purges and print how many died; one after the other."""
-    for name in ("FIRST", "MOST"):
+    for name in ("LEAST", "MOST"):
         setattr(chunks, name, CHUNK)
     died = sum(_one_purge(Settings(**json.loads(settings)), number) for number in range(int(kills)))
     print(died)
