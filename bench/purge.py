@@ -74,7 +74,7 @@ def run(kind: str, *, seconds: float, rows: int = ROWS) -> Measured:
         say(f"Purge on {TITLES[kind]}: stored {rows} old rows in {time.perf_counter() - begun:.1f} s.")
         with serving(SERVICE, database.environment, database.folder, "/healthz") as server:
             found = _measure(server, database, rows, seconds)
-    _show(f"{TITLES[kind]}: update-points beside a purge of {rows} rows, {CONNECTIONS} connections", found)
+    _show(kind, f"{TITLES[kind]}: update-points beside a purge of {rows} rows, {CONNECTIONS} connections", found)
     return found
 
 
@@ -135,14 +135,19 @@ def _measure(server: Server, database: Database, rows: int, seconds: float) -> M
     return Measured(median(idle), median(beside), **told)
 
 
-def _show(title: str, found: Measured) -> None:
+def _show(kind: str, title: str, found: Measured) -> None:
+    has_one_writer = kind == "sqlite"
     lines = [
         ["p99 without a purge", f"{found.idle_p99_ms:.1f} ms", "-", "-"],
         ["p99 beside it", f"{found.purging_p99_ms:.1f} ms", "-", "-"],
         ["ratio", f"{found.ratio:.2f}", f"< {GOAL:g}", judged(found.ratio < GOAL)],
         ["a transaction, p99", f"{found.held_p99_ms:.1f} ms", "-", "-"],
-        ["a transaction, most", f"{found.held_most_ms:.1f} ms", f"< {HELD_GOAL_MS:g} ms",
-         judged(found.held_most_ms < HELD_GOAL_MS)],
+        [
+            "a transaction, most",
+            f"{found.held_most_ms:.1f} ms",
+            f"< {HELD_GOAL_MS:g} ms" if has_one_writer else "-",
+            judged(found.held_most_ms < HELD_GOAL_MS) if has_one_writer else "-",
+        ],
         ["rows a second", f"{found.rows / found.seconds:.0f}", "-", "-"],
-    ]  # fmt: skip
+    ]
     show_table(title, ["", "figure", "goal", ""], lines)
