@@ -102,7 +102,7 @@ def test_a_refusal_leaves_the_key_free_whoever_refused(
     first = refused(world, "create-pass", body, status, code, idempotency_key="k2")
     second = refused(world, "create-pass", body, status, code, idempotency_key="k2")
     assert first["operation_id"] != second["operation_id"]
-    assert world.get(f"/v1/operations/{first['operation_id']}").get_json()["unique_event_id"] is None
+    assert world.get(f"/v1/operations/{first['operation_id']}").get_json()["has_key"] is False
 
 
 def test_rules_come_before_the_forced_outcome(world: World) -> None:
