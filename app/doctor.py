@@ -150,9 +150,8 @@ def _clock(service: Service) -> Finding:
 
 def _keys(service: Service) -> Finding:
     with service.store.read() as connection:
-        needed = sealed.key_ids(connection)
+        needed, missing = sealed.key_ids(connection), sealed.missing_key_ids(connection, service.vault)
     known = service.vault.key_ids if service.vault else ()
-    missing = sorted(needed - set(known))
     if missing:
         return Finding(
             Level.WRONG,

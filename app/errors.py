@@ -268,7 +268,7 @@ class IdempotencyKeyReused(PassrailError):
     code = "idempotency-key-reused"
     title = "The key belongs to a different request"
     explanation = (
-        "This idempotency key (or unique event ID) was used within the last 7 days for the same action with "
+        "This idempotency key (or unique event ID) was used within the last 400 days for the same action with "
         "other values. A key stands for one event: map something that is unique for each event, an invoice ID "
         "for example, not a customer ID."
     )

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from huey import crontab
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import data_dir, heartbeat, logs, sweeps
+from app import data_dir, heartbeat, logs, retention, sweeps
+from app.accounts import sealed
 from app.accounts.secret import Purpose
 from app.connection_budget import WORKER_CONNECTIONS, warn_if_too_few
 from app.events import maintenance
@@ -92,19 +93,10 @@ def _alone(do: Callable[[], None]) -> Callable[[], None]:
 
 
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
+@huey.lock_task("purge")  # type: ignore[untyped-decorator]
 def purge() -> None:
-    """Once an hour: forget the stored answers and free the idempotency keys that are older than promised."""
-    from app.events.delivering import forget_old as forget_deliveries
-    from app.operations.purge import purge as purge_operations
-    from app.sync.webhooks import forget_old as forget_webhooks
-
-    forgotten = {
-        "operations": purge_operations(service()),
-        "webhooks": forget_webhooks(service()),
-        "deliveries": forget_deliveries(service().store, service().clock()),
-        "troubles": sweeps.forget_stale(service()),
-    }
-    _log.info("purged", extra=forgotten)
+    """Once an hour: forget what is older than it is kept."""
+    _log.info("purged", extra=retention.purge(service()))
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]
@@ -162,16 +154,14 @@ def keep_up() -> None:
 
 def _check_keys() -> None:
     """End with a sentence where secrets were sealed with keys that this worker lacks: it could sign nothing."""
-    from app.events.hook_secrets import missing_keys
-
     try:
         with service().store.read() as connection:
-            missing = missing_keys(connection, service().vault)
+            missing = sealed.missing_key_ids(connection, service().vault)
     except SQLAlchemyError:
         _log.warning("the keys of secrets cannot be checked: the database does not answer", exc_info=True)
         return
     if missing:
-        raise SystemExit(f"Error: VAULT_KEYS lacks keys that secrets of hooks were sealed with: {', '.join(missing)}.")
+        raise SystemExit(f"Error: VAULT_KEYS lacks keys that secrets were sealed with: {', '.join(missing)}.")
 
 
 @lru_cache(maxsize=1)

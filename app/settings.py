@@ -89,9 +89,20 @@ class Settings:
     )
     rate_limit_per_minute: int = _setting(300, "Requests an API key may make per minute.", at_least=1)
     rate_limit_burst: int = _setting(60, "Requests an API key may make at once before the rate counts.", at_least=1)
-    idempotency_days: int = _setting(
-        7, "Days for which a repeated request is answered with the stored answer.", at_least=1
+    answer_days: int = _setting(
+        7,
+        "Days for which a repeated request gets the stored answer. Afterwards it is answered with the pass as it is.",
+        at_least=1,
     )
+    operation_days: int = _setting(
+        400,
+        "Days for which operations are kept, and with them the idempotency keys: for so long a repeated request is "
+        "done once. An operation without an outcome is always kept.",
+        at_least=400,
+    )
+    event_days: int = _setting(400, "Days for which events are kept.", at_least=1)
+    delivery_days: int = _setting(30, "Days for which a delivery to a hook is kept after it ended.", at_least=1)
+    webhook_days: int = _setting(14, "Days for which what a remote issuer sent is kept after it was read.", at_least=1)
     lease_seconds: int = _setting(
         60, "Seconds after which an operation that calls an issuer is taken for crashed.", at_least=1
     )

@@ -1,14 +1,14 @@
-"""`python -m bench [PART ...]`: measure, and print tables. Parts: see `PARTS`; default: all."""
+"""`python -m bench [PART ...]`: measure, and print tables; default: all parts."""
 
 from __future__ import annotations
 
 import click
 
-from bench import actions, beside, hooks, lists, passkit, startup, trip
+from bench import actions, beside, hooks, lists, passkit, purge, startup, trip
 from bench.databases import KINDS
 from bench.figures import BenchFailed
 
-PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip")
+PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip", "purge")
 
 
 @click.command()
@@ -21,7 +21,7 @@ PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip")
 @click.option("--events", default=10_000, show_default=True, help="Events sent to hooks.")
 @click.option("--rate", default=40.0, show_default=True, help="Events a second.")
 def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, events: int, rate: float) -> None:
-    """Measure the service against a bare Flask route, lists at a million passes, the start, and hooks.
+    """Measure the service against a bare Flask route, lists at a million passes, the start, hooks, and the purge.
 
     `trip` counts what one action goes through.
 
@@ -45,6 +45,8 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, event
                     beside.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "hooks":
                     hooks.run(kind, events=events, rate=rate)
+                elif part == "purge":
+                    purge.run(kind, seconds=seconds)
     except BenchFailed as failure:
         raise click.ClickException(str(failure)) from failure
 

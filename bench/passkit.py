@@ -175,12 +175,8 @@ def check_effects(database: Database, done: Members) -> None:
         BenchFailed: an operation was not done there just once, or something was done that no operation tells of, or a
             balance on record is another one than the upstream's.
     """
-    query = (
-        "SELECT coalesce(idempotency_key, id), 1 FROM operations "
-        "WHERE status = 'succeeded' AND action = 'update-points'"
-    )
-    names = database.account.id, Mode.TEST.value, "update-points"
-    recorded = {issuer_id(*names, key): number for key, number in database.counts(query).items()}
+    query = "SELECT coalesce(key_digest, id), 1 FROM operations WHERE status = 'succeeded' AND action = 'update-points'"
+    recorded = {issuer_id(key): number for key, number in database.counts(query).items()}
     effects = {step_id: number for step_id, number in done.effects.items() if step_id != bare.CALLER}
     if effects != recorded:
         twice = sum(number > 1 for number in effects.values())

@@ -75,6 +75,42 @@ def test_without_accounts_the_list_is_empty(run: Run) -> None:
     assert succeeded(run("account", "list")) == ""
 
 
+def test_an_account_gets_another_name(run: Run) -> None:
+    succeeded(run("account", "create", "Rosewater"))
+    succeeded(run("account", "create", "Lavender"))
+    succeeded(run("account", "rename", "Rosewater", "Rosewater Club"))
+    assert "Rosewater Club" in succeeded(run("account", "list"))
+    refused(run("account", "rename", "Rosewater Club", "Lavender"), "already an account")
+    refused(run("account", "rename", "Rosewater", "Other"), "no account named 'Rosewater'")
+    refused(run("account", "rename", "Lavender", ""), "1 to 60 characters")
+
+
+def test_an_account_is_deleted_once_somebody_has_said_yes(run: Run) -> None:
+    succeeded(run("account", "create", "Rosewater"))
+    succeeded(run("key", "create", "--account", "Rosewater", "--mode", "live"))
+    asked = run("account", "delete", "Rosewater")
+    assert asked.exit_code == 1
+    assert "  1 api keys" in asked.stdout
+    assert "Rosewater" in succeeded(run("account", "list"))
+    assert succeeded(run("account", "delete", "Rosewater", "--yes")).endswith("Deleted Rosewater.\n")
+    assert succeeded(run("account", "list")) == ""
+    refused(run("account", "delete", "Rosewater", "--yes"), "no account named 'Rosewater'")
+
+
+def test_an_account_with_operations_without_an_outcome_is_deleted_by_force_only(run: Run, data_dir: Path) -> None:
+    account_id = succeeded(run("account", "create", "Rosewater")).split("(")[1].split(")")[0]
+    engine = create_engine(Settings(data_dir=str(data_dir)).database)
+    insert = (
+        "INSERT INTO operations (id, account_id, mode, action, status, fingerprint, created_at)"
+        " VALUES ('op_1', :account_id, 'live', 'create-pass', 'unknown', 'f', 1)"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(insert), {"account_id": account_id})
+    engine.dispose()
+    refused(run("account", "delete", "Rosewater", "--yes"), "no outcome yet", "--force")
+    assert "Deleted" in succeeded(run("account", "delete", "Rosewater", "--yes", "--force"))
+
+
 def test_an_account_name_that_is_taken_or_none_is_refused(run: Run) -> None:
     succeeded(run("account", "create", "Rosewater"))
     assert refused(run("account", "create", "Rosewater")) == (

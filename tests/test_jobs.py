@@ -9,8 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, insert, select, text, update
 
+from app.model import system_clock
 from app.settings import Settings
 from app.store import tables
+from app.store.columns import to_milliseconds
 from app.store.migrate import migrate
 from tests.processes import ROOT, running, wait_until
 from tests.world import MEMBERSHIP, World
@@ -29,13 +31,16 @@ def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
     migrate(settings)
     insert = (
         "INSERT INTO operations"
-        " (id, account_id, mode, action, status, idempotency_key, fingerprint, answer, created_at)"
-        " VALUES ('op_old', 'acct_1', 'test', 'create_pass', 'succeeded', 'key', 'f', '{}', :created_at)"
+        " (id, account_id, mode, action, status, key_digest, fingerprint, answer, created_at)"
+        " VALUES (:id, 'acct_1', 'test', 'create_pass', 'succeeded', :id, 'f', '{}', :created_at)"
     )
     engine = create_engine(settings.database)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO accounts (id, name, created_at) VALUES ('acct_1', 'Cafe', 1)"))
-        connection.execute(text(insert), {"created_at": 30 * DAY_MS})
+        ages = {"op_1": 400, "op_2": 399, "op_3": 6}
+        now = to_milliseconds(system_clock()) or 0
+        rows = [{"id": row_id, "created_at": now - days * DAY_MS} for row_id, days in ages.items()]
+        connection.execute(text(insert), rows)
     engine.dispose()
     environment = {"DATA_DIR": settings.data_dir}
     # What the scheduler does once an hour.
@@ -50,12 +55,13 @@ def test_the_worker_purges_and_ends_when_asked_to(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     written = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [line["operations"] for line in written if line["message"] == "purged"] == [1]
+    purged = [line for line in written if line["message"] == "purged"]
+    assert [(line["operations"], line["answers"]) for line in purged] == [(1, 2)]
     assert any("gracefully" in line["message"] for line in written)
 
     with engine.connect() as connection:
-        row = connection.execute(text("SELECT answer, idempotency_key FROM operations")).one()
-    assert tuple(row) == (None, None)
+        left = connection.execute(text("SELECT id, answer, key_digest FROM operations ORDER BY id"))
+        assert [tuple(row) for row in left] == [("op_2", None, "op_2"), ("op_3", "{}", "op_3")]
     engine.dispose()
 
 

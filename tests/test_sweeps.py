@@ -371,7 +371,7 @@ def test_a_dropped_operation_ends_as_one_that_did_not_happen(any_world: World) -
     succeeded(command(any_world)("parked", "drop", "operation", operation_id))
     assert sweeps.list_parked(any_world.service) == []
     ended = any_world.get(f"/v1/operations/{operation_id}").get_json()
-    assert (ended["status"], ended["is_parked"], ended["unique_event_id"]) == ("failed", False, None)
+    assert (ended["status"], ended["is_parked"], ended["has_key"]) == ("failed", False, False)
     assert (ended["resolution"]["happened"], ended["resolution"]["by"]) == (False, "passrail parked drop")
     assert any_world.events() == []
     # The key is free: the same request is another operation.

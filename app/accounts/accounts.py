@@ -37,14 +37,37 @@ def create_account(connection: Connection, name: str, now: datetime) -> Account:
         ValidationFailed: the name is blank, too long, or has characters that cannot be seen.
         Duplicate: the name is taken.
     """
+    _refuse_name(connection, name)
+    account = Account(new_id(IdKind.ACCOUNT), name, now)
+    connection.execute(insert(accounts), {"id": account.id, "name": account.name, "created_at": to_milliseconds(now)})
+    return account
+
+
+def rename(connection: Connection, account_id: str, name: str) -> None:
+    """Give an account another name.
+
+    Raises:
+        ValidationFailed, Duplicate: as `create_account`.
+    """
+    _refuse_name(connection, name)
+    connection.execute(update(accounts).where(accounts.c.id == account_id).values(name=name))
+
+
+def delete(connection: Connection, account_id: str) -> None:
+    """Delete the row of an account that has nothing any more (`app/sync/account_deletion.py`).
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: it has something.
+    """
+    connection.execute(accounts.delete().where(accounts.c.id == account_id))
+
+
+def _refuse_name(connection: Connection, name: str) -> None:
     if not name.strip() or len(name) > NAME_MAX or not name.isprintable():
         message = f"Give 1 to {NAME_MAX} characters, without line breaks and the like."
         raise ValidationFailed(errors=[FieldError("name", message)])
     if _find(connection, name) is not None:
         raise Duplicate(f"There is already an account named '{name}'. Choose another name.")
-    account = Account(new_id(IdKind.ACCOUNT), name, now)
-    connection.execute(insert(accounts), {"id": account.id, "name": account.name, "created_at": to_milliseconds(now)})
-    return account
 
 
 def find_account(connection: Connection, name: str) -> Account:

@@ -130,6 +130,12 @@ def revoke_key(connection: Connection, key_id: str, now: datetime) -> None:
     connection.execute(query, {"revoked_at": to_milliseconds(now)})
 
 
+def revoke_all(connection: Connection, account_id: str, now: datetime) -> None:
+    """Make all keys of an account useless, everywhere within `CACHE_SECONDS`."""
+    query = update(api_keys).where(api_keys.c.account_id == account_id, api_keys.c.revoked_at.is_(None))
+    connection.execute(query, {"revoked_at": to_milliseconds(now)})
+
+
 _BY_DIGEST = (
     select(api_keys, accounts.c.name.label("account_name"))
     .join(accounts, accounts.c.id == api_keys.c.account_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from marshmallow import fields as ma
 
 from app.actions import shared
@@ -9,6 +12,7 @@ from app.actions.shared import refuse_revoked, refuse_unknown_tier
 from app.answer import ActionAnswer, said
 from app.effects import ChangeTier
 from app.errors import NotApplicable
+from app.model import Pass
 from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 from app.schema import Identifier
@@ -32,10 +36,15 @@ class ChangeTierAnswer(ActionAnswer):
 def decide(case: Case) -> Decision:
     """Decide the tier. The same tier again is a success that changes nothing."""
     refuse_revoked(case.subject)
-    tier_id, before = case.data["tier_id"], case.subject.tier_id
+    tier_id = case.data["tier_id"]
     refuse_unknown_tier(case.program, tier_id)
-    effects = () if tier_id == before else (ChangeTier(tier_id=tier_id),)
-    return Decision(effects, {"tier_before": before})
+    effects = () if tier_id == case.subject.tier_id else (ChangeTier(tier_id=tier_id),)
+    return Decision(effects, unchanged(case.subject))
+
+
+def unchanged(subject: Pass) -> Mapping[str, Any]:
+    """Return what is told where the pass stays on its tier."""
+    return {"tier_before": subject.tier_id}
 
 
 ACTION = Action(
@@ -53,4 +62,5 @@ ACTION = Action(
         "tier_id": "tier_demo_gold",
     },
     example_details={"tier_id": "tier_demo_gold", "tier_name": "Gold", "tier_before": "tier_demo_bronze"},
+    unchanged=unchanged,
 )

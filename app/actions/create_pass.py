@@ -86,13 +86,17 @@ def decide(case: Case) -> Decision:
 
 
 def _existing(case: Case, found: Pass) -> Decision:
-    nothing: Mapping[str, Any] = {"created": False, "changed": []}
     match case.data["if_exists"]:
         case "error":
             raise exists_already(found)
         case "update":
-            return Decision(updates(found, case.program, case.data), nothing)
-    return Decision((), nothing)
+            return Decision(updates(found, case.program, case.data), unchanged(found))
+    return Decision((), unchanged(found))
+
+
+def unchanged(_subject: Pass) -> Mapping[str, Any]:
+    """Return what is told where the pass was there before."""
+    return {"created": False, "changed": []}
 
 
 ACTION = Action(
@@ -114,5 +118,6 @@ ACTION = Action(
         "unique_event_id": "quickbooks-customer-501-created",
     },
     example_details={"created": True, "changed": [], "points": 0},
+    unchanged=unchanged,
     creates=True,
 )

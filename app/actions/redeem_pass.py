@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from marshmallow import fields as ma
 
 from app.actions import shared
@@ -9,7 +12,7 @@ from app.actions.shared import refuse_kind, refuse_revoked
 from app.answer import ActionAnswer, said, to_text
 from app.effects import Redeem
 from app.errors import AlreadyRedeemed, NotApplicable
-from app.model import Kind, Status
+from app.model import Kind, Pass, Status
 from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 from app.refusals import already_redeemed
@@ -51,6 +54,11 @@ def decide(case: Case) -> Decision:
     return Decision((redeem,))
 
 
+def unchanged(subject: Pass) -> Mapping[str, Any]:
+    """Return what is told of a pass that was redeemed before: not what for, which its event tells."""
+    return {"redeemed_at": to_text(subject.redeemed_at or subject.updated_at), "reference": None, "amount": None}
+
+
 ACTION = Action(
     name="redeem-pass",
     title="Redeem Pass",
@@ -74,4 +82,5 @@ ACTION = Action(
         "reference": "receipt-77",
         "amount": 49.9,
     },
+    unchanged=unchanged,
 )

@@ -24,8 +24,8 @@ class Repeatable(Base):
     unique_event_id = Text(
         "Unique Event ID",
         "Anything that is unique for the event behind this request: an invoice ID, a payment ID. A repeat with "
-        "the same value within 7 days does nothing twice and gets the first answer again. Same meaning as the "
-        "header Idempotency-Key.",
+        "the same value within 400 days does nothing twice: it gets the first answer again, and after 7 days the pass "
+        "as it is then. Same meaning as the header Idempotency-Key.",
         max_length=255,
         example="quickbooks-invoice-1001",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import fields as ma
@@ -10,6 +11,7 @@ from app.actions import shared
 from app.actions.shared import refuse_deleted, updates
 from app.answer import ActionAnswer, said
 from app.errors import NotApplicable
+from app.model import Pass
 from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 from app.schema import Email
@@ -56,7 +58,12 @@ def decide(case: Case) -> Decision:
     data = case.data
     if "pass_id" not in data and "external_id" not in data:
         data = {name: value for name, value in data.items() if name != "email"}
-    return Decision(updates(case.subject, case.program, data), {"changed": []})
+    return Decision(updates(case.subject, case.program, data), unchanged(case.subject))
+
+
+def unchanged(_subject: Pass) -> Mapping[str, Any]:
+    """Return what is told where nothing changes."""
+    return {"changed": []}
 
 
 ACTION = Action(
@@ -71,5 +78,6 @@ ACTION = Action(
     errors=(NotApplicable,),
     example_input={"pass_id": "pass_019ab3c4d5e6a71f695bc7f5dc3f5e86", "phone": "+44 20 7946 0000"},
     example_details={"changed": ["phone"]},
+    unchanged=unchanged,
     email_names_pass=False,
 )

@@ -14,7 +14,7 @@ from app.actions.shared import refuse_kind, refuse_revoked
 from app.answer import ActionAnswer, number, said
 from app.effects import AddPoints, SetPoints
 from app.errors import FieldError, InsufficientPoints, NotApplicable, ValidationFailed
-from app.model import POINTS_MAX, Kind
+from app.model import POINTS_MAX, Kind, Pass
 from app.operations.action import Action, Decision
 from app.operations.lookup import Case
 from app.refusals import not_enough_points
@@ -86,7 +86,12 @@ def decide(case: Case) -> Decision:
         raise not_enough_points(before, before - after)
     if abs(after) > POINTS_MAX:
         raise ValidationFailed(errors=[FieldError("points", f"The balance would be beyond {POINTS_MAX}.")])
-    return Decision(() if after == before else (effect,), {"points_before": number(before), "points_change": 0})
+    return Decision(() if after == before else (effect,), unchanged(case.subject))
+
+
+def unchanged(subject: Pass) -> Mapping[str, Any]:
+    """Return what is told where the balance stays as it is."""
+    return {"points_before": number(subject.points or Decimal(0)), "points_change": 0}
 
 
 def _effect(data: Mapping[str, Any], points: Decimal) -> AddPoints | SetPoints:
@@ -124,4 +129,5 @@ ACTION = Action(
         "unique_event_id": "quickbooks-invoice-1001",
     },
     example_details={"points": 120, "points_before": 95, "points_change": 25},
+    unchanged=unchanged,
 )

@@ -17,7 +17,8 @@ from app.api import problems
 from app.api.blueprint import Blueprint, json_answer, read_idempotency_key
 from app.errors import PassrailError
 from app.operations.action import Action
-from app.operations.record import Answer, Request, fingerprint_of
+from app.operations.record import Answer, Request
+from app.operations.repeats import digest_of, fingerprint_of
 from app.operations.runner import run
 from app.schema import Base
 from app.service import Service, current_service
@@ -67,7 +68,8 @@ def _add_action(blueprint: Blueprint, action: Action) -> None:
 
 def _run(caller: Caller, action: Action, data: Mapping[str, Any], body: Mapping[str, Any], key: str | None) -> Answer:
     service: Service = current_app.extensions["passrail"]
-    return run(Request(service, caller, action, data, key, fingerprint_of(body)))
+    digest = None if key is None else digest_of(service, caller.account_id, caller.mode, action.name, key)
+    return run(Request(service, caller, action, data, digest, fingerprint_of(body)))
 
 
 class BatchInput(Base):

@@ -25,8 +25,8 @@ INTRODUCTION = """\
 Wallet passes (membership cards, coupons, event tickets) as a handful of plain actions.
 
 **Actions** are `POST /v1/actions/<action>`. Each takes an `Idempotency-Key` header or a `unique_event_id` field: a
-repeat with the same value within 7 days is done once and answered as the first time. Answers are flat and complete:
-every field is always there, `null` where it is not set.
+repeat with the same value within 400 days is done once, and answered as the first time or, after 7 days, with the pass
+as it is then. Answers are flat and complete: every field is always there, `null` where it is not set.
 
 **Keys** belong to one account and one mode. `pr_test_...` keys see test data only, `pr_live_...` keys live data only.
 
@@ -150,8 +150,8 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "required": False,
     "description": "Makes a repeat harmless: 1 to 255 visible ASCII characters, unique for the event behind the "
-    "request. The same key with the same body is done once and answered as the first time, for 7 days. The field "
-    "`unique_event_id` means the same.",
+    "request. The same key with the same body is done once, for 400 days at least. A repeat is answered as the "
+    "first time, and after 7 days with the pass as it is then. The field `unique_event_id` means the same.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 

@@ -60,13 +60,13 @@ class OperationAnswer(Base):
             enum=[status.value for status in OperationStatus],
         ),
     )
-    unique_event_id = fields.String(
+    has_key = fields.Boolean(
         required=True,
-        allow_none=True,
         metadata=said(
-            "Unique Event ID",
-            "Idempotency key of the request; null if there was none, after 7 days, and where nothing was done.",
-            "quickbooks-invoice-1001",
+            "Has Key",
+            "True if a repeat with the request's idempotency key (unique event ID) finds this operation. Of the key "
+            "only a hash is kept. False if there was none, and where nothing was done.",
+            True,
         ),
     )
     program_id = fields.String(
@@ -185,7 +185,7 @@ def _show(found: Operation) -> dict[str, Any]:
         "id": found.id,
         "action": found.action,
         "status": found.status.value,
-        "unique_event_id": found.idempotency_key,
+        "has_key": found.key_digest is not None,
         "program_id": found.program_id,
         "pass_id": found.pass_id,
         "answer": json.loads(found.answer) if found.answer else None,

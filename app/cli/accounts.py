@@ -8,8 +8,9 @@ import click
 
 from app.accounts import accounts, keys
 from app.answer import to_text as time_text
-from app.cli.common import MODE, open_service
+from app.cli.common import MODE, account_id, open_service
 from app.model import Mode
+from app.sync import account_deletion
 
 
 @click.group()
@@ -49,6 +50,39 @@ def set_account(name: str, country: str | None, no_country: bool) -> None:
         owner = accounts.find_account(connection, name)
         accounts.set_default_country(connection, owner.id, country or None)
     click.echo(f"Changed {name}.")
+
+
+@account.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+def rename_account(name: str, new_name: str) -> None:
+    """Give an account another name. Its keys stay as they are."""
+    service = open_service()
+    with service.store.write() as connection:
+        accounts.rename(connection, accounts.find_account(connection, name).id, new_name)
+    click.echo(f"Renamed {name} to {new_name}.")
+
+
+@account.command("delete")
+@click.argument("name")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Delete it though operations at a remote issuer have no outcome yet.")
+def delete_account(name: str, is_sure: bool, force: bool) -> None:
+    """Delete an account and everything that belongs to it, in both modes. This cannot be undone.
+
+    Its keys end within a second. Passes at a remote issuer stay there. If the deletion is stopped, run it again.
+    """
+    service = open_service()
+    owner = account_id(service, name)
+    if not force:
+        account_deletion.refuse_open_operations(service, owner)
+    click.echo(f"The account {name} ({owner}) has:")
+    for table, number in account_deletion.contents(service, owner).items():
+        click.echo(f"  {number} {table.replace('_', ' ')}")
+    if not is_sure:
+        click.confirm("Delete all of it? This cannot be undone", abort=True)
+    account_deletion.delete_account(service, owner)
+    click.echo(f"Deleted {name}.")
 
 
 @click.group()

@@ -44,18 +44,13 @@ def restore(file: Path) -> None:
         click.echo("Its tables are not those of this version: run 'passrail migrate' before you start the service.")
         return
     with service.store.read() as connection:
-        key_ids = sealed.key_ids(connection)
-    missing = key_ids - set(service.vault.key_ids if service.vault else ())
+        key_ids, missing = sealed.key_ids(connection), sealed.missing_key_ids(connection, service.vault)
     click.echo(_keys_needed(key_ids))
     if missing:
-        click.echo(f"VAULT_KEYS lacks {_list(missing)}: what was sealed with it cannot be used until it is there.")
+        click.echo(f"VAULT_KEYS lacks {', '.join(missing)}: what was sealed with it cannot be used until it is there.")
 
 
 def _keys_needed(key_ids: set[str]) -> str:
     if not key_ids:
         return "Nothing in it is sealed: it needs no key."
-    return f"It needs these keys in VAULT_KEYS: {_list(key_ids)}."
-
-
-def _list(key_ids: set[str]) -> str:
-    return ", ".join(sorted(key_ids))
+    return f"It needs these keys in VAULT_KEYS: {', '.join(sorted(key_ids))}."

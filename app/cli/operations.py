@@ -72,7 +72,7 @@ def _show(service: Service, found: Operation) -> None:
         "operation": found.id,
         "account": f"{owner}, {found.mode.value} mode",
         "action": found.action,
-        "unique event ID": found.idempotency_key,
+        "idempotency key": "kept as a hash" if found.key_digest else None,
         "program": found.program_id,
         "pass": found.pass_id,
         "status": f"{found.status.value}, parked" if is_parked else found.status.value,

@@ -52,7 +52,7 @@ def list_parked(as_json: bool) -> None:
 def retry(kind: str, item_id: str) -> None:
     """Try it again, ten times if need be. Do this once the cause is mended."""
     sweeps.retry(open_service(), Kind(kind), item_id)
-    click.echo("The next sweep tries it: within a minute, a connection within an hour.")
+    click.echo("The next sweep tries it: within a minute, a connection or a purge within an hour.")
 
 
 @parked_group.command("drop")
@@ -63,7 +63,7 @@ def drop(kind: str, item_id: str) -> None:
 
     A webhook is closed unread. An expiry counts as told. The waiting deliveries of a hook end as failed, and an import
     ends as failed. An operation ends as one that did not happen; if it did, use 'passrail operation resolve'. A
-    connection is looked at again with the next sweep: nothing of it is given up.
+    connection or a purge is looked at again with the next sweep: nothing of it is given up.
     """
     service = open_service()
 
@@ -88,7 +88,7 @@ def _drop_operation(connection: Connection, operation_id: str, now: datetime) ->
 
 
 def _drop_nothing(_connection: Connection, _item_id: str, _now: datetime) -> None:
-    """A connection is there to stay until its account forgets it."""
+    """A connection is there to stay until its account forgets it; a purge comes again every hour."""
 
 
 _DROPS: Mapping[Kind, Callable[[Connection, str, datetime], None]] = {
@@ -98,4 +98,5 @@ _DROPS: Mapping[Kind, Callable[[Connection, str, datetime], None]] = {
     Kind.HOOK: deliveries.fail_pending,
     Kind.CONNECTION: _drop_nothing,
     Kind.IMPORT: imports.give_up,
+    Kind.PURGE: _drop_nothing,
 }

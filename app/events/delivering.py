@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts.vault import Vault
-from app.events import deliveries, hooks, maintenance, outbox, pace, schedule
+from app.events import deliveries, hooks, outbox, pace, schedule
 from app.events.backlog import Backlog
 from app.events.deliveries import Delivery, DeliveryStatus
 from app.events.hooks import Hook, HookStatus
@@ -29,7 +29,6 @@ from app.model import Clock
 from app.store.columns import to_json
 from app.store.engine import Store
 
-KEPT = timedelta(days=30)
 # A job that has more to do than this ends and has itself posted anew: others get their turn though a hook with much to
 # do may hold most of the threads, and a worker that is to stop is not held up.
 TURN = timedelta(seconds=1)
@@ -161,26 +160,12 @@ def disable(connection: Connection, hook: Hook, reason: str, now: datetime) -> N
     _log.warning("hook disabled", extra={"hook_id": hook.id, "reason": reason})
 
 
-def forget_old(store: Store, now: datetime) -> int:
-    """Forget deliveries that ended 30 days ago, and deleted hooks that have none left; return how many deliveries."""
-    total = 0
-    while True:
-        with store.write() as connection:
-            forgotten = maintenance.forget_before(connection, now - KEPT)
-        total += forgotten
-        if forgotten < maintenance.CHUNK:
-            break
-    with store.write() as connection:
-        maintenance.forget_deleted_hooks(connection)
-    return total
-
-
 def _body_of(connection: Connection, delivery: Delivery) -> str:
     """Read what is sent from the event itself, so that a holder who was forgotten meanwhile is not in it."""
     if delivery.test_body is not None:
         return delivery.test_body
     event = outbox.get(connection, delivery.event_id)
-    assert event is not None  # events are kept for good
+    assert event is not None  # the purge deletes deliveries before their events
     return outbox.payload(event)
 
 

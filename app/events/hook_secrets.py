@@ -43,13 +43,6 @@ def unseal(vault: Vault | None, account_id: str, hook_id: str, kept: str) -> str
     return vault.open(kept, _place(account_id, hook_id))
 
 
-def missing_keys(connection: Connection, vault: Vault | None) -> list[str]:
-    """Return the IDs of the keys that hooks' secrets were sealed with and that the service does not have."""
-    known = () if vault is None else vault.key_ids
-    kept = {text for row in connection.execute(select(hooks.c.secret, hooks.c.old_secret)) for text in row if text}
-    return sorted({key_id_of(text) for text in kept if not text.startswith(_PREFIX)} - set(known))
-
-
 def reseal_after(connection: Connection, vault: Vault, after: str, limit: int) -> tuple[int, str | None]:
     """Seal the secrets of some hooks, in the order of their IDs, with the vault's first key.
 

@@ -137,6 +137,11 @@ def save(connection: Connection, hook: Hook) -> None:
     connection.execute(update(hooks).where(hooks.c.id == hook.id).values(_to_row(hook)))
 
 
+def delete_all(connection: Connection, account_id: str) -> None:
+    """Delete all hooks of an account: nothing is sent to them any more."""
+    connection.execute(update(hooks).where(hooks.c.account_id == account_id).values(status=HookStatus.DELETED.value))
+
+
 def rotate(hook: Hook, vault: Vault | None, now: datetime) -> tuple[Hook, str]:
     """Give the hook a new secret and return both. The old one signs too for a day: receivers can change over."""
     secret = hook_secrets.generate()

@@ -1,4 +1,4 @@
-"""Looking after deliveries as a whole: sending again, finding what waits, forgetting what is old."""
+"""Looking after deliveries as a whole: sending again, finding what waits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from app.events.deliveries import FIRST_DUE, JOB, Delivery, DeliveryStatus, ended
 from app.store.columns import instant, to_milliseconds
@@ -79,18 +79,6 @@ def drop_of_ended_hooks(connection: Connection, now: datetime) -> int:
     ended_hooks = select(hooks.c.id).where(text("status IN ('disabled', 'deleted')"))
     left = update(deliveries).where(PENDING, deliveries.c.hook_id.in_(ended_hooks))
     return connection.execute(left.values(ended(DeliveryStatus.DROPPED, now))).rowcount
-
-
-def forget_before(connection: Connection, before: datetime) -> int:
-    """Delete at most `CHUNK` deliveries that ended before then; return how many."""
-    old = select(deliveries.c.id).where(FINISHED, deliveries.c.finished_at < to_milliseconds(before)).limit(CHUNK)
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
-
-
-def forget_deleted_hooks(connection: Connection) -> None:
-    """Delete the rows of deleted hooks of which no delivery is left."""
-    is_used = select(deliveries.c.id).where(deliveries.c.hook_id == hooks.c.id).exists()
-    connection.execute(delete(hooks).where(text("status = 'deleted'"), ~is_used))
 
 
 def _due_again(now: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from app.answer import PassAnswer
 from app.effects import Effect
 from app.errors import PassrailError
+from app.model import Pass
 from app.operations.lookup import Case
 from app.schema import Base
 
@@ -24,12 +25,17 @@ class Decision:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _nothing(_subject: Pass) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """A verb that changes a pass. Its route, documentation, idempotency and audit follow from this value.
 
     `decide` is pure: it says what is to become true, or raises why that cannot be. It neither writes nor calls
     anything.
+    `unchanged` is what the answer tells beside a pass that the action leaves as it is.
     `errors` are those it can raise itself; what every action can meet is added where routes are made.
     """
 
@@ -43,6 +49,7 @@ class Action:
     errors: tuple[type[PassrailError], ...]
     example_input: Mapping[str, Any]
     example_details: Mapping[str, Any]
+    unchanged: Callable[[Pass], Mapping[str, Any]] = _nothing
     creates: bool = False
     # `email` is a new value in update-pass, and only names the pass where nothing else does.
     email_names_pass: bool = True

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.effects import Issue
 from app.model import Pass, Program
 from app.operations.plan import CannotGoOn, Plan, plan_of, to_request
-from app.operations.record import in_progress
+from app.operations.repeats import in_progress
 from app.service import Service
 from app.store import operations, passes, programs, troubles
 from app.store.operations import Operation, OperationStatus
@@ -45,7 +45,7 @@ class Attempt:
         Without a key the caller cannot come back to this operation and may have sent another one since. What would
         then count a second time is not done late and unasked.
         """
-        return self.is_unattended and self.operation.idempotency_key is None and self.plan.next.counts
+        return self.is_unattended and self.operation.key_digest is None and self.plan.next.counts
 
 
 def lease_from(service: Service, now: datetime) -> datetime:

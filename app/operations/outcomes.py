@@ -27,7 +27,7 @@ from app.errors import (
 from app.issuers.protocol import Done, Exists, Outcome, Refused, Unclear
 from app.model import BUILTIN, Pass
 from app.operations.attempt import Attempt, end, hold, need_lease
-from app.operations.plan import basis_of, issuer_id, name_of, to_request
+from app.operations.plan import basis_of, issuer_ids, name_of, to_request
 from app.operations.record import Answer, Change, answer_of, refused, succeeded, write_pass
 from app.refusals import exists_already
 from app.service import Service
@@ -170,12 +170,10 @@ def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | A
         return _refuse(service, attempt, Refused(exists_already(known)))
     updates = effect.updates() if effect.if_exists == "update" else ()
     missing = tuple(update for update in updates if update.on(known, known.updated_at) != known)
-    key = operation.idempotency_key or operation.id
-    names = operation.account_id, operation.mode.value, operation.action, key
     plan = replace(
         attempt.plan,
         effects=missing,
-        ids=tuple(issuer_id(*names, position + 1) for position in range(len(missing))),
+        ids=issuer_ids(operation, range(1, len(missing) + 1)),
         basis=basis_of(known),
         details={"created": False, "changed": []},
     )
@@ -197,9 +195,8 @@ def _refuse(service: Service, attempt: Attempt, outcome: Refused) -> Attempt:
     """
     plan, operation, now = attempt.plan, attempt.operation, service.clock()
     if outcome.undo and plan.refusal is None:
-        key = operation.idempotency_key or operation.id
-        names = operation.account_id, operation.mode.value, operation.action, key
-        ids = tuple(issuer_id(*names, len(plan.effects) + place) for place in range(len(outcome.undo)))
+        asked = len(plan.effects)
+        ids = issuer_ids(operation, range(asked, asked + len(outcome.undo)))
         with service.store.write() as connection:
             need_lease(connection, attempt, now)
             taking_back = plan.taking_back(outcome.undo, ids, outcome.error)
@@ -220,7 +217,7 @@ def _end_refused(service: Service, attempt: Attempt, outcome: Refused) -> Passra
     with service.store.write() as connection:
         now = service.clock()
         need_lease(connection, attempt, now)
-        keeps_key = operation.idempotency_key is not None and (outcome.was_sent or done > 0)
+        keeps_key = operation.key_digest is not None and (outcome.was_sent or done > 0)
         ended = refused(operation, error, now, keeps_key=keeps_key)
         # A repeat with the key goes on from there; without one the plan still tells what was done.
         kept = to_request(plan) if keeps_key or done else None

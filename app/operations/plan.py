@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -170,25 +170,27 @@ class Plan:
         return replace(self, effects=effects, ids=ids, done=refusal.done, refusal=None)
 
 
-def issuer_id(account_id: str, mode: str, action: str, key: str, position: int = 0) -> str:
+def issuer_id(source: str, position: int = 0) -> str:
     """Return what is written at an issuer beside an effect, so that it can be found again.
 
     Args:
-        account_id, mode, action, key: of the request; the operation's ID stands in for a missing key. They are hashed,
-            because an issuer has no business with our callers' keys.
+        source: digest of the operation's key, or the operation's ID where it has none. It is hashed, because an issuer
+            has no business with what we keep of our callers' keys.
         position: of the effect among those of the operation, from 0.
     """
-    text = json.dumps([account_id, mode, action, key])
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}-{position}"
+    return f"{hashlib.sha256(source.encode()).hexdigest()[:32]}-{position}"
+
+
+def issuer_ids(operation: Operation, positions: Iterable[int]) -> tuple[str, ...]:
+    """Return the IDs at the issuer of an operation's effects in these positions."""
+    return tuple(issuer_id(operation.key_digest or operation.id, position) for position in positions)
 
 
 def make_plan(
     operation: Operation, effects: tuple[Effect, ...], basis: Basis, details: Mapping[str, Any], reason: str | None
 ) -> Plan:
     """Return the plan of an operation that begins."""
-    key = operation.idempotency_key or operation.id
-    names = operation.account_id, operation.mode.value, operation.action, key
-    ids = tuple(issuer_id(*names, position) for position in range(len(effects)))
+    ids = issuer_ids(operation, range(len(effects)))
     return Plan(effects=effects, ids=ids, basis=basis, details=details, reason=reason)
 
 

@@ -1,12 +1,11 @@
 """What an operation is, and what is written about it: pass, events and answer, always in one transaction.
 
-A request becomes an *operation*: a row that carries the idempotency key and, once it is settled, the answer.
+A request becomes an *operation*: a row that carries the digest of its idempotency key and, once it is settled, the
+answer.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,7 +29,7 @@ from app.effects import (
     UpdateHolder,
     merged,
 )
-from app.errors import IdempotencyInProgress, IdempotencyKeyReused, PassrailError
+from app.errors import PassrailError
 from app.events import outbox
 from app.events.types import (
     PASS_CREATED,
@@ -44,7 +43,7 @@ from app.events.types import (
 from app.model import IdKind, Pass, Program, new_id
 from app.operations.action import Action
 from app.service import Service
-from app.store import operations, passes
+from app.store import passes
 from app.store.columns import to_json
 from app.store.operations import Operation, OperationStatus
 from app.sync.erase import erase_holder
@@ -75,48 +74,16 @@ class Answer:
 class Request:
     """One request to do an action.
 
-    `data` is what was sent, after validation. `key` is None where the caller gave none. `fingerprint` is what makes
-    two requests with the same key the same request.
+    `data` is what was sent, after validation. `key_digest` stands for the idempotency key (`repeats.py`), None where
+    the caller gave none. `fingerprint` is what makes two requests with the same key the same request.
     """
 
     service: Service
     caller: Caller
     action: Action
     data: Mapping[str, Any] = field(repr=False)
-    key: str | None
+    key_digest: str | None
     fingerprint: str
-
-
-def fingerprint_of(body: Mapping[str, Any]) -> str:
-    """Return what makes two requests with the same key the same request: the SHA-256 of the body's values.
-
-    The unique event ID is the key itself and does not count.
-    """
-    values = {name: value for name, value in body.items() if name != "unique_event_id"}
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def earlier_of(connection: Connection, request: Request) -> Operation | None:
-    """Return the operation that has this request's key."""
-    if request.key is None:
-        return None
-    caller = request.caller
-    return operations.get_by_key(connection, caller.account_id, caller.mode, request.action.name, request.key)
-
-
-def repeat(earlier: Operation, request: Request, now: datetime) -> Answer:
-    """Answer as before.
-
-    Raises:
-        IdempotencyKeyReused: that was another request.
-        IdempotencyInProgress: there is no answer yet.
-    """
-    if earlier.fingerprint != request.fingerprint:
-        raise IdempotencyKeyReused(extra={"operation_id": earlier.id})
-    if earlier.answer is not None:
-        return Answer(earlier.id, earlier.answer, replayed=True)
-    raise in_progress(earlier, now)
 
 
 def new_operation(request: Request, now: datetime) -> Operation:
@@ -129,7 +96,7 @@ def new_operation(request: Request, now: datetime) -> Operation:
         status=OperationStatus.RUNNING,
         fingerprint=request.fingerprint,
         created_at=now,
-        idempotency_key=request.key,
+        key_digest=request.key_digest,
         program_id=request.data.get("program_id"),
         pass_id=request.data.get("pass_id"),
     )
@@ -271,7 +238,7 @@ def refused(operation: Operation, refusal: PassrailError, now: datetime, *, keep
         status=OperationStatus.FAILED,
         lease_until=None,
         look_at=None,
-        idempotency_key=operation.idempotency_key if keeps_key else None,
+        key_digest=operation.key_digest if keeps_key else None,
         problem=to_json({"code": refusal.code, "detail": refusal.detail}),
         finished_at=now,
     )
@@ -281,15 +248,3 @@ def answer_of(operation: Operation) -> Answer:
     """Return the answer of an operation that has just succeeded."""
     assert operation.answer is not None
     return Answer(operation.id, operation.answer)
-
-
-def in_progress(operation: Operation, now: datetime) -> IdempotencyInProgress:
-    """Return the refusal of a request whose twin has no outcome yet: it says when to come back."""
-    wait = 1
-    if operation.lease_until is not None and operation.lease_until > now:
-        wait = max(1, min(5, round((operation.lease_until - now).total_seconds())))
-    return IdempotencyInProgress(
-        f"A request with this idempotency key is still running. Send it again in {wait} s.",
-        retry_after=wait,
-        extra={"operation_id": operation.id},
-    )

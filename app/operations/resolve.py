@@ -87,7 +87,7 @@ def end_as_undone(connection: Connection, operation_id: str, by: str, now: datet
         plan = None
     error = NotApplicable("Somebody has looked: it did not happen. The same request may be sent again.")
     begun = plan if plan is not None and plan.done else None
-    keeps_key = known.idempotency_key is not None and begun is not None
+    keeps_key = known.key_digest is not None and begun is not None
     ended = refused(known, error, now, keeps_key=keeps_key)
     resolution = _resolution(happened=False, by=by, now=now)
     request = to_request(begun) if begun is not None and keeps_key else None

@@ -54,13 +54,12 @@ from app.operations.record import (
     Request,
     answer_of,
     changes_of,
-    earlier_of,
     new_operation,
     refused,
-    repeat,
     succeeded,
     write_pass,
 )
+from app.operations.repeats import earlier_of, repeat
 from app.operations.steps import carry_out, find_out
 from app.store import operations
 from app.store.operations import Operation, OperationStatus
@@ -113,7 +112,7 @@ def _run_here(request: Request) -> Answer:
         now = service.clock()  # not before the transaction has its turn: times grow in the order of commits
         earlier = earlier_of(connection, request)
         if earlier is not None:
-            return repeat(earlier, request, now)
+            return repeat(connection, earlier, request, now)
         operation = new_operation(request, now)
         try:
             case = look_up(connection, request.caller, request.action, request.data, now, lock=True)
@@ -122,7 +121,7 @@ def _run_here(request: Request) -> Answer:
             # An identical request may have been done while this one waited for the pass.
             earlier = earlier_of(connection, request)
             if earlier is not None:
-                return repeat(earlier, request, now)
+                return repeat(connection, earlier, request, now)
             operations.add(connection, refused(operation, refusal, now))
             failure: PassrailError = refusal
         else:
@@ -206,7 +205,7 @@ def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _Needs
             # An identical request may have ended since this one began.
             earlier = earlier_of(connection, request)
             if earlier is not None:
-                return repeat(earlier, request, now)
+                return repeat(connection, earlier, request, now)
             operations.add(connection, refused(operation, refusal, now))
             failure: PassrailError = refusal
         else:
@@ -292,7 +291,7 @@ def _go_on(connection: Connection, request: Request, earlier: Operation, now: da
             extra={"operation_id": earlier.id},
         ) from error
     if attempt is None:
-        return repeat(earlier, request, now)
+        return repeat(connection, earlier, request, now)
     if is_same:
         return attempt
     plan = replace(attempt.plan, notes=(*attempt.plan.notes, COUNTED_BEFORE))

@@ -68,7 +68,7 @@ def find_out(service: Service, attempt: Attempt) -> Answer | None:
     if isinstance(outcome, NotDone | Refused):
         with service.store.write() as connection:
             if operations.lock_if_leased(connection, attempt.operation):
-                freed = replace(attempt.operation, status=OperationStatus.FAILED, idempotency_key=None, request=None)
+                freed = replace(attempt.operation, status=OperationStatus.FAILED, key_digest=None, request=None)
                 operations.save(connection, attempt.operation, replace(freed, lease_until=None, tried_at=None))
         return None
     result = take(service, attempt, outcome, is_tried=False)

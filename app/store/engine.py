@@ -202,6 +202,16 @@ class Store:
         for job, row_id in jobs:
             self._post(job, row_id)
 
+    def checkpoint(self) -> None:
+        """Have SQLite move what was written from its log to its file, while others go on writing.
+
+        It does so by itself when the log is long enough, but within the transaction that makes it so: whoever writes
+        very much spares the others that wait.
+        """
+        if self.is_sqlite:
+            with self.read() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     @contextmanager
     def _telling_unavailable(self) -> Iterator[None]:
         """Turn whatever says that the database cannot do it now into `DatabaseUnavailable`.

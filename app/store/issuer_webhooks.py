@@ -12,11 +12,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.model import IdKind, Mode, new_id
+from app.store.chunks import delete_in_chunks
 from app.store.columns import instant, to_milliseconds
+from app.store.engine import Store
 from app.store.tables import inbox, sinks
 from app.store.troubles import Kind, rests
-
-KEPT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,14 @@ def name_subscription(connection: Connection, subscription_id: str, upstream_id:
     connection.execute(update(sinks).where(sinks.c.id == subscription_id).values(upstream_id=upstream_id))
 
 
+def forget_webhooks(store: Store, subscription_id: str) -> None:
+    """Delete what came by a subscription, read or not."""
+    delete_in_chunks(store, inbox, inbox.c.sink_id == subscription_id)
+
+
 def drop_subscription(connection: Connection, subscription_id: str) -> None:
-    """Forget a subscription: what comes by it from now on is unknown."""
+    """Forget a subscription, and what came by it last: what comes by it from now on is unknown."""
+    connection.execute(delete(inbox).where(inbox.c.sink_id == subscription_id))
     connection.execute(delete(sinks).where(sinks.c.id == subscription_id))
 
 
@@ -165,9 +171,3 @@ def close(connection: Connection, webhook_id: str, note: str, now: datetime) -> 
     """Write down that it was read, and what came of it."""
     values = {"done_at": to_milliseconds(now), "note": note}
     connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))
-
-
-def forget_before(connection: Connection, before: datetime) -> int:
-    """Delete what came and was read before an instant."""
-    old = delete(inbox).where(inbox.c.received_at < to_milliseconds(before), inbox.c.done_at.is_not(None))
-    return connection.execute(old).rowcount

@@ -30,23 +30,25 @@ def migrate(settings: Settings) -> None:
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached, or somebody held it for a minute.
         alembic.util.CommandError: the database was made by a newer version.
+        app.accounts.vault.VaultError: VAULT_KEYS lack the key that sealed the installation's secret.
     """
     engine = _engine(settings)
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": POSTGRESQL_LOCK})
-            command.upgrade(configuration(connection), "head")
+            command.upgrade(configuration(connection, settings.vault_keys), "head")
     finally:
         engine.dispose()
 
 
-def configuration(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration; `migrations/env.py` finds the connection in it."""
+def configuration(connection: Connection | None = None, vault_keys: str = "") -> Config:
+    """Return Alembic's configuration: `migrations/env.py` finds the connection in it, migrations the vault's keys."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
+    config.attributes["vault_keys"] = vault_keys
     return config
 
 

@@ -8,14 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from app.model import Mode
 from app.store.columns import Statement, from_milliseconds, save_changed, to_milliseconds
 from app.store.tables import OPEN, operations, passes
 from app.store.troubles import Kind, rests
-
-PURGE_CHUNK = 1000
 
 
 class OperationStatus(StrEnum):
@@ -33,7 +31,8 @@ class Operation:
 
     Attributes:
         answer, problem: JSON text; at most one is there.
-        idempotency_key: None where the caller gave none, or where a refusal that changed nothing set it free again.
+        key_digest: stands for the idempotency key, which is not kept; None where the caller gave none, or where a
+            refusal that changed nothing set it free again.
         lease_until: set while it runs; when it has passed, the process that ran it is taken for dead.
         request: what is to be made true at a remote issuer, kept while that is not settled (`operations/plan.py`).
         tried_at: when the issuer was last sent something whose outcome is not known for certain.
@@ -48,7 +47,7 @@ class Operation:
     status: OperationStatus
     fingerprint: str
     created_at: datetime
-    idempotency_key: str | None = None
+    key_digest: str | None = None
     lease_until: datetime | None = None
     program_id: str | None = None
     pass_id: str | None = None
@@ -69,7 +68,7 @@ _BY_KEY = Statement(
         operations.c.account_id == bindparam("account_id"),
         operations.c.mode == bindparam("mode"),
         operations.c.action == bindparam("action"),
-        operations.c.idempotency_key == bindparam("idempotency_key"),
+        operations.c.key_digest == bindparam("key_digest"),
     )
 )
 _INSERT = Statement(insert(operations))
@@ -98,15 +97,13 @@ def get(connection: Connection, account_id: str, mode: Mode, operation_id: str) 
     return None if row is None else from_columns(row)
 
 
-def get_by_key(
-    connection: Connection, account_id: str, mode: Mode, action: str, idempotency_key: str
-) -> Operation | None:
+def get_by_key(connection: Connection, account_id: str, mode: Mode, action: str, key_digest: str) -> Operation | None:
     """Return the operation that has this key, in the key's scope: account, mode and action."""
     values = {
         "account_id": account_id,
         "mode": mode.value,
         "action": action,
-        "idempotency_key": idempotency_key,
+        "key_digest": key_digest,
     }
     row = _BY_KEY.first(connection, values)
     return None if row is None else from_columns(row)
@@ -149,7 +146,7 @@ def _is_free(found: Operation, now: datetime) -> bool:
         case OperationStatus.UNKNOWN:
             return True
         case OperationStatus.FAILED:
-            return found.idempotency_key is not None
+            return found.key_digest is not None
         case OperationStatus.SUCCEEDED:
             return False
 
@@ -211,6 +208,12 @@ def is_open_on(connection: Connection, pass_id: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+def count_open(connection: Connection, account_id: str) -> int:
+    """Return how many operations of an account have no outcome yet."""
+    query = select(func.count()).select_from(operations).where(OPEN, operations.c.account_id == account_id)
+    return connection.execute(query).scalar_one()
+
+
 def is_creating(connection: Connection, program_id: str) -> bool:
     """Tell whether a pass of the program is being made at a remote issuer at this moment.
 
@@ -219,24 +222,6 @@ def is_creating(connection: Connection, program_id: str) -> bool:
     is_known = select(passes.c.id).where(passes.c.id == operations.c.pass_id).exists()
     query = select(operations.c.id).where(OPEN, operations.c.program_id == program_id, ~is_known)
     return connection.execute(query.limit(1)).first() is not None
-
-
-def forget_before(connection: Connection, instant: datetime) -> int:
-    """Drop stored answers and free the keys of at most `PURGE_CHUNK` operations older than `instant`.
-
-    The row itself stays: it is the audit log. Operations whose outcome is open keep everything.
-    """
-    old = (
-        select(operations.c.id)
-        .where(
-            operations.c.created_at < to_milliseconds(instant),
-            or_(operations.c.answer.is_not(None), operations.c.idempotency_key.is_not(None)),
-            operations.c.status.in_([OperationStatus.SUCCEEDED.value, OperationStatus.FAILED.value]),
-        )
-        .limit(PURGE_CHUNK)
-    )
-    nothing = {"answer": None, "idempotency_key": None}
-    return connection.execute(update(operations).where(operations.c.id.in_(old)).values(nothing)).rowcount
 
 
 def from_columns(columns: Sequence[Any]) -> Operation:

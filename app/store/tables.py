@@ -188,8 +188,9 @@ operations = Table(
     Column("mode", String(4), nullable=False),
     Column("action", String(40), nullable=False),
     Column("status", String(12), nullable=False),
-    # NULL where the caller gave none; two NULLs are never equal, so such operations never collide.
-    Column("idempotency_key", String(255)),
+    # Stands for the idempotency key, which is not kept (`operations/repeats.py`). NULL where the caller gave none; two
+    # NULLs are never equal, so such operations never collide.
+    Column("key_digest", String(64)),
     Column("fingerprint", String(64), nullable=False),
     Column("lease_until", BigInteger),
     Column("program_id", String(64)),
@@ -213,11 +214,12 @@ Index(
     operations.c.account_id,
     operations.c.mode,
     operations.c.action,
-    operations.c.idempotency_key,
+    operations.c.key_digest,
     unique=True,
 )
-KEPT = text("answer IS NOT NULL OR idempotency_key IS NOT NULL")
-Index("ix_operations_purge", operations.c.created_at, sqlite_where=KEPT, postgresql_where=KEPT)
+# What the purge of stored answers reads. Whole rows are found by their IDs, which sort by age.
+ANSWERED = text("answer IS NOT NULL")
+Index("ix_operations_answered", operations.c.created_at, sqlite_where=ANSWERED, postgresql_where=ANSWERED)
 OPEN = text("status IN ('running', 'unknown')")
 Index("ix_operations_open", operations.c.status, sqlite_where=OPEN, postgresql_where=OPEN)
 Index("ix_operations_pass", operations.c.pass_id, operations.c.id)
@@ -295,7 +297,9 @@ inbox = Table(
 WAITING = text("done_at IS NULL")
 # A webhook that came several times waits once: the pass is read after the last of them.
 Index("uq_inbox_waiting", inbox.c.sink_id, inbox.c.digest, unique=True, sqlite_where=WAITING, postgresql_where=WAITING)
-Index("ix_inbox_received", inbox.c.received_at)
+READ = text("done_at IS NOT NULL")
+Index("ix_inbox_read", inbox.c.received_at, sqlite_where=READ, postgresql_where=READ)
+Index("ix_inbox_sink", inbox.c.sink_id)
 
 hooks = Table(
     "hooks",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, select
 
 from app.store.columns import from_milliseconds, instant, to_milliseconds
-from app.store.tables import troubles
+from app.store.tables import hooks, imports, inbox, operations, passes, troubles
 
 
 class Kind(StrEnum):
@@ -23,6 +23,17 @@ class Kind(StrEnum):
     CONNECTION = "connection"  # `IssuerConnection.name`
     HOOK = "hook"  # and all deliveries to it
     IMPORT = "import"
+    PURGE = "purge"  # `retention.PARTS`
+
+
+# The tables that the items are rows of, by their ID. A connection's trouble goes where the connection is forgotten.
+KIND_OF: Mapping[Table, Kind] = {
+    hooks: Kind.HOOK,
+    imports: Kind.IMPORT,
+    inbox: Kind.WEBHOOK,
+    operations: Kind.OPERATION,
+    passes: Kind.EXPIRY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,13 @@ def put(connection: Connection, trouble: Trouble) -> None:
 def forget(connection: Connection, kind: Kind, item_id: str) -> bool:
     """Delete the trouble with an item. False: there was none."""
     return connection.execute(delete(troubles).where(*_is(kind, item_id))).rowcount == 1
+
+
+def forget_with(connection: Connection, table: Table, item_ids: Sequence[str]) -> None:
+    """Delete the troubles with rows of a table that are deleted."""
+    kind = KIND_OF.get(table)
+    if kind is not None:
+        connection.execute(delete(troubles).where(troubles.c.kind == kind.value, troubles.c.item_id.in_(item_ids)))
 
 
 def forget_stale(connection: Connection, before: datetime) -> int:

@@ -121,13 +121,14 @@ def _url(service: Service, connected: IssuerConnection, token: str) -> str:
 
 
 def unsubscribe(service: Service, connected: IssuerConnection) -> None:
-    """End all webhooks. If the issuer cannot be reached, its later webhooks are answered 404 here."""
+    """End all webhooks and forget what came. If the issuer cannot be reached, its later webhooks are answered 404."""
     with service.store.read() as connection:
         mine = issuer_webhooks.list_subscriptions(connection, connected.account_id, connected.mode)
         by_id = {program.id: program for program in programs.all_of(connection, connected.account_id, connected.mode)}
     for subscription in mine:
         with suppress(PassrailError):
             _end(service, connected, by_id[subscription.program_id], subscription)
+        issuer_webhooks.forget_webhooks(service.store, subscription.id)
         with service.store.write() as connection:
             issuer_webhooks.drop_subscription(connection, subscription.id)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import partial
 
 from app.answer import describe
@@ -47,13 +46,6 @@ def read_each(service: Service, webhook_ids: Iterable[str]) -> int:
     """
     silent: set[str] = set()
     return each(service, Kind.WEBHOOK, webhook_ids, partial(_read, service, silent))
-
-
-def forget_old(service: Service) -> int:
-    """Delete what was read more than a week ago."""
-    with service.store.write() as connection:
-        before = service.clock() - timedelta(days=issuer_webhooks.KEPT_DAYS)
-        return issuer_webhooks.forget_before(connection, before)
 
 
 def _read(service: Service, silent: set[str], webhook_id: str) -> bool:

@@ -38,6 +38,4 @@ def _image(token: str, form: str, mimetype: str) -> Response:
     image = io.BytesIO()
     code = segno.make(address, error="m", micro=False)
     code.save(image, kind=form, scale=10, border=_QUIET_ZONE, light="#ffffff")
-    response = keep_private(Response(image.getvalue(), mimetype=mimetype))
-    response.headers["Cache-Control"] = "private, max-age=86400"
-    return response
+    return keep_private(Response(image.getvalue(), mimetype=mimetype))

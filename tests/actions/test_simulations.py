@@ -10,7 +10,7 @@ from app.actions import ACTIONS
 from app.errors import catalogue
 from app.issuers.simulated import OUTCOMES, simulated_issuer
 from app.model import Mode
-from app.operations.purge import purge
+from app.retention import purge
 from tests.actions.checks import done, refused, stored
 from tests.world import GOLD, MEMBERSHIP, World
 
@@ -58,7 +58,7 @@ def test_every_action_can_be_made_to_fail_though_such_a_pass_can_never_be_made(
 def test_after_a_timeout_the_same_request_with_its_key_succeeds_with_one_effect(any_world: World) -> None:
     problem = refused(any_world, "create-pass", TIMEOUT, 504, "outcome-unknown", idempotency_key="k1")
     kept = any_world.get(f"/v1/operations/{problem['operation_id']}").get_json()
-    assert (kept["status"], kept["finished_at"], kept["unique_event_id"]) == ("unknown", None, "k1")
+    assert (kept["status"], kept["finished_at"], kept["has_key"]) == ("unknown", None, True)
     answer = any_world.act("create-pass", TIMEOUT, idempotency_key="k1")
     assert answer.status_code == 200
     assert (answer.get_json()["created"], answer.get_json()["operation_id"]) == (True, problem["operation_id"])
@@ -89,7 +89,7 @@ def test_a_timeout_that_is_not_yet_settled_refuses_another_body(world: World) ->
 
 def test_an_unsettled_timeout_is_never_forgotten(world: World) -> None:
     refused(world, "create-pass", TIMEOUT, 504, "outcome-unknown", idempotency_key="k1")
-    world.clock.advance(days=30)
+    world.clock.advance(days=1000)
     purge(world.service)
     assert done(world, "create-pass", TIMEOUT, idempotency_key="k1")["created"] is True
 
@@ -102,7 +102,7 @@ def test_a_refusal_leaves_the_key_free_whoever_refused(
     first = refused(world, "create-pass", body, status, code, idempotency_key="k2")
     second = refused(world, "create-pass", body, status, code, idempotency_key="k2")
     assert first["operation_id"] != second["operation_id"]
-    assert world.get(f"/v1/operations/{first['operation_id']}").get_json()["unique_event_id"] is None
+    assert world.get(f"/v1/operations/{first['operation_id']}").get_json()["has_key"] is False
 
 
 def test_rules_come_before_the_forced_outcome(world: World) -> None:

@@ -29,7 +29,7 @@ def test_a_success_keeps_its_answer(any_world: World) -> None:
         "id": answer["operation_id"],
         "action": "create-pass",
         "status": "succeeded",
-        "unique_event_id": "k1",
+        "has_key": True,
         "program_id": MEMBERSHIP,
         "pass_id": answer["id"],
         "answer": answer,
@@ -151,7 +151,7 @@ def test_what_did_not_happen_has_failed_and_changed_nothing(any_world: World) ->
 
 def test_the_key_of_what_did_not_happen_is_free_for_a_repeat_that_succeeds(any_world: World) -> None:
     operation_id = leave_unknown(any_world)
-    assert resolved(any_world, operation_id, happened=False)["unique_event_id"] is None
+    assert resolved(any_world, operation_id, happened=False)["has_key"] is False
     # A simulated time-out is one at every first try: the repeat is a new operation.
     second = leave_unknown(any_world)
     answer = done(any_world, "create-pass", TIMEOUT, idempotency_key="k1")

@@ -206,7 +206,7 @@ def _forget_keys() -> None:
 
     setattr(runner, "earlier_of", lambda *_: None)  # noqa: B010
     add = operations.add
-    setattr(operations, "add", lambda connection, row: add(connection, replace(row, idempotency_key=None)))  # noqa: B010
+    setattr(operations, "add", lambda connection, row: add(connection, replace(row, key_digest=None)))  # noqa: B010
 
 
 def _commit_before(name: str) -> None:

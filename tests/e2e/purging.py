@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection
 
-from app.operations.purge import purge
+from app.retention import purge
 from app.service import make_service
 from app.settings import Settings
-from app.store import operations
+from app.store import chunks
 from app.store.engine import Store
 
 CHUNK = 20
@@ -29,7 +29,8 @@ CHUNKS_BEFORE_A_KILL = 4
 
 def main(settings: str, kills: str) -> None:
     """Kill so many purges and print how many died; one after the other."""
-    setattr(operations, "PURGE_CHUNK", CHUNK)  # noqa: B010
+    for name in ("LEAST", "MOST"):
+        setattr(chunks, name, CHUNK)
     died = sum(_one_purge(Settings(**json.loads(settings)), number) for number in range(int(kills)))
     print(died)
 

@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from app.model import system_clock
-from app.operations.purge import purge
+from app.retention import purge
 from app.store.columns import to_milliseconds
 from app.store.tables import operations
 from tests.e2e.kills import KILLS, Count, new_names, show
@@ -30,6 +30,11 @@ pytestmark = pytest.mark.slow
 SCENE = SCENES["create-pass"]
 STATUSES = ("succeeded", "failed", "running", "unknown")
 OPEN = ("running", "unknown")
+# Past the time of its answer, and past all time.
+ANSWERED, ENDED = timedelta(days=7), timedelta(days=400)
+
+
+OLDEST, YOUNGER = "op_00_ended_", "op_00_kept_"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -44,9 +49,15 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 class OldOperation:
     """What a purge changes of an operation, or must not."""
 
+    id: str
     status: str
-    idempotency_key: str | None
+    key_digest: str | None
     answer: str | None
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether it must be there, whatever a purge has done."""
+        return self.status in OPEN or self.id.startswith(YOUNGER)
 
 
 @dataclass
@@ -75,29 +86,34 @@ class Traffic:
 
 def test_a_purge_that_is_killed_loses_nothing_that_is_promised(tally: Tally, stage: Stage) -> None:
     young = acknowledge(stage, 20)
-    add_old_operations(stage, (KILLS + 2) * CHUNKS_BEFORE_A_KILL * CHUNK)
+    number = (KILLS + 2) * CHUNKS_BEFORE_A_KILL * CHUNK // 2
+    made = [
+        *add_operations(stage, OLDEST, ENDED, None, number),
+        *add_operations(stage, YOUNGER, ANSWERED, "{}", CHUNKS_BEFORE_A_KILL * CHUNK),
+    ]
     with Traffic(stage) as traffic:
         died = kill_purges(stage, KILLS)
     counted = Count(kills=died)
     counted.lost = sum(not is_repeated(stage, call, answer) for call, answer in [*young, *traffic.answers])
-    rows = old_rows(stage)
-    counted.lost += sum(row.idempotency_key is None for row in rows if row.status in OPEN)
-    counted.torn = sum((row.idempotency_key is None) != (row.answer is None) for row in rows if row.status not in OPEN)
+    left = {row.id: row for row in old_rows(stage)}
+    counted.lost += sum(row.is_kept and row.id not in left for row in made)
+    counted.torn = sum(row.key_digest is None for row in left.values())
     show(tally, f"during purge, {stage.world.service.store.engine.dialect.name}", "purge", "during purge", counted)
     assert died == KILLS
     assert counted.is_clean, counted
     assert traffic.answers
-    forgotten = sum(row.idempotency_key is None for row in rows)
-    assert 0 < forgotten < len(rows), "the purges were killed before the first or after the last chunk"
+    assert any(row.id not in left for row in made), "the purges were killed before the first operation was deleted"
+    assert any(not row.is_kept for row in left.values()), "the purges were killed after the last chunk"
 
 
 def test_the_next_purge_ends_what_the_killed_ones_began(stage: Stage) -> None:
     young = acknowledge(stage, 5)
     service = dataclasses.replace(stage.world.service, clock=system_clock)
     purge(service)
-    assert purge(service) == 0
-    for row in old_rows(stage):
-        assert (row.idempotency_key is None) == (row.status not in OPEN)
+    assert set(purge(service).values()) == {0}
+    left = old_rows(stage)
+    assert all(row.is_kept and row.key_digest for row in left)
+    assert {row.answer for row in left if row.id.startswith(YOUNGER)} == {None}
     assert all(is_repeated(stage, call, answer) for call, answer in young)
 
 
@@ -105,10 +121,10 @@ def acknowledge(stage: Stage, number: int) -> list[tuple[Call, Answer]]:
     """Do some actions; one half of them is as old as can be and still promised."""
     calls = [Call(SCENE.action, SCENE.body(name), f"key-{name}") for name in new_names(SCENE, number)]
     done = [(call, stage.until_done(call)) for call in calls]
-    almost = long_ago() + timedelta(minutes=5)
-    keys = [call.idempotency_key for call in calls[::2]]
+    almost = system_clock() - ANSWERED + timedelta(minutes=5)
+    ids = [answer.json["operation_id"] for _, answer in done[::2]]
     with stage.world.service.store.write() as connection:
-        query = update(operations).where(operations.c.idempotency_key.in_(keys))
+        query = update(operations).where(operations.c.id.in_(ids))
         connection.execute(query.values(created_at=to_milliseconds(almost)))
     return done
 
@@ -119,25 +135,27 @@ def is_repeated(stage: Stage, call: Call, answer: Answer) -> bool:
     return again.is_replay and again.body == answer.body and stage.is_kept(answer)
 
 
-def add_old_operations(stage: Stage, number: int) -> None:
-    """Add operations that are over their time; some of them are still open."""
-    old = to_milliseconds(long_ago() - timedelta(minutes=5))
-    rows = [
-        {
-            "id": f"op_old_{index}",
-            "account_id": stage.world.account.id,
-            "mode": "test",
-            "action": SCENE.action,
-            "status": STATUSES[0] if index % 10 else STATUSES[index // 10 % len(STATUSES)],
-            "idempotency_key": f"old-{index}",
-            "fingerprint": "f",
-            "answer": "{}",
-            "created_at": old,
-        }
+def add_operations(stage: Stage, prefix: str, age: timedelta, answer: str | None, number: int) -> list[OldOperation]:
+    """Add operations that are a little older than this; some of the oldest are still open."""
+    made = [
+        OldOperation(
+            id=f"{prefix}{index:06}",
+            status=STATUSES[index // 10 % len(STATUSES)] if index % 10 == 0 and answer is None else STATUSES[0],
+            key_digest=f"{prefix}{index}",
+            answer=answer,
+        )
         for index in range(number)
     ]
+    same = {
+        "account_id": stage.world.account.id,
+        "mode": "test",
+        "action": SCENE.action,
+        "fingerprint": "f",
+        "created_at": to_milliseconds(system_clock() - age - timedelta(minutes=5)),
+    }
     with stage.world.service.store.write() as connection:
-        connection.execute(insert(operations), rows)
+        connection.execute(insert(operations), [{**same, **dataclasses.asdict(row)} for row in made])
+    return made
 
 
 def kill_purges(stage: Stage, kills: int) -> int:
@@ -149,12 +167,8 @@ def kill_purges(stage: Stage, kills: int) -> int:
 
 
 def old_rows(stage: Stage) -> list[OldOperation]:
-    """Return the operations that are over their time."""
+    """Return those of the added operations that are left."""
+    columns = (operations.c.id, operations.c.status, operations.c.key_digest, operations.c.answer)
     with stage.world.service.store.read() as connection:
-        found = connection.execute(select(operations).where(operations.c.id.startswith("op_old_"))).all()
-    return [OldOperation(row.status, row.idempotency_key, row.answer) for row in found]
-
-
-def long_ago() -> datetime:
-    """Return the instant before which nothing is promised any more."""
-    return system_clock() - timedelta(days=7)
+        found = [OldOperation(*row) for row in connection.execute(select(*columns))]
+    return [row for row in found if row.id.startswith((OLDEST, YOUNGER))]

@@ -143,7 +143,9 @@ def test_after_a_timeout_repeats_at_once_end_with_one_effect(stage: Stage, scene
     afterwards = stage.send_at_once([call] * CROWD)
     assert {(answer.is_replay, answer.body) for answer in afterwards} == {(True, outcome.firsts[0].body)}
     with stage.world.service.store.read() as connection:
-        rows = connection.execute(select(operations).where(operations.c.idempotency_key == call.idempotency_key)).all()
+        rows = connection.execute(
+            select(operations).where(operations.c.id == outcome.firsts[0].json["operation_id"])
+        ).all()
     assert [row.status for row in rows] == ["succeeded"]
 
 

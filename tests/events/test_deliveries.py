@@ -13,9 +13,10 @@ from app.answer import to_text
 from app.events import deliveries as deliveries_of_events
 from app.events import delivering
 from app.events.deliveries import LEASE
-from app.events.delivering import FAILING_AT_ONCE, forget_old
+from app.events.delivering import FAILING_AT_ONCE
 from app.events.maintenance import drop_of_ended_hooks, waiting
 from app.events.schedule import Outcome
+from app.retention import purge
 from app.store.tables import deliveries, hooks
 from tests.actions.checks import done
 from tests.events.test_schedule import PROMISED
@@ -435,9 +436,9 @@ def test_what_ended_30_days_ago_is_forgotten_and_what_waits_is_not(any_world: Wo
     any_world.make_pass()
     delivery_worker(any_world, told()).deliver_due(ended["id"])
     any_world.clock.advance(days=30)
-    assert forget_old(any_world.service.store, any_world.clock()) == 0
+    assert purge(any_world.service)["deliveries"] == 0
     any_world.clock.advance(milliseconds=1)
-    assert forget_old(any_world.service.store, any_world.clock()) == 1
+    assert purge(any_world.service)["deliveries"] == 1
     assert (states(any_world, ended["id"]), states(any_world, waits["id"])) == ([], ["pending"])
 
 
@@ -447,7 +448,7 @@ def test_a_deleted_hook_is_forgotten_with_its_last_delivery(any_world: World) ->
     any_world.request("DELETE", f"/v1/hooks/{deleted['id']}")
     for days, left in ((30, {deleted["id"], kept["id"]}), (1, {kept["id"]})):
         any_world.clock.advance(days=days)
-        forget_old(any_world.service.store, any_world.clock())
+        purge(any_world.service)
         with any_world.service.store.read() as connection:
             assert set(connection.execute(select(hooks.c.id)).scalars()) == left
 

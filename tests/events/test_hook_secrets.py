@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from app.accounts.sealed import missing_key_ids
 from app.accounts.vault import SealBroken, UnknownKey, Vault, generate_key
 from app.cli import main
 from app.events.delivering import DeliveryWorker
-from app.events.hook_secrets import missing_keys
 from app.store.tables import hooks
 from tests.events.workers import Told, delivery_worker, told
 from tests.postgres import NewDatabase
@@ -107,8 +107,8 @@ def test_a_worker_without_the_key_says_so_and_tries_nothing(sealed: World) -> No
             DeliveryWorker(store, sealed.clock, sender, vault).deliver_due(hook["id"])  # type: ignore[arg-type]
         assert sender.sent == []
         with store.read() as connection:
-            assert missing_keys(connection, vault) == ["k1"]
+            assert missing_key_ids(connection, vault) == ["k1"]
     [delivery] = sealed.deliveries(hook["id"])
     assert (delivery["status"], delivery["attempts"]) == ("pending", [])
     with sealed.service.store.read() as connection:
-        assert missing_keys(connection, sealed.service.vault) == []
+        assert missing_key_ids(connection, sealed.service.vault) == []

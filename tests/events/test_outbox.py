@@ -14,7 +14,7 @@ from app.answer import to_text
 from app.events import outbox
 from app.events.types import DESCRIPTIONS
 from app.model import Mode, new_event_id
-from app.operations.purge import purge
+from app.retention import purge
 from app.store import pages
 from app.store.columns import to_milliseconds
 from app.store.tables import events
@@ -76,7 +76,7 @@ def test_a_repeated_answer_writes_no_second_event(world: World) -> None:
 def test_events_outlive_the_stored_answers(world: World) -> None:
     made = world.make_pass()
     world.clock.advance(days=30)
-    assert purge(world.service) == 1
+    assert purge(world.service)["answers"] == 1
     assert [event["data"]["id"] for event in world.events()] == [made["id"]]
 
 

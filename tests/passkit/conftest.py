@@ -12,6 +12,8 @@ import pytest
 from app.issuers.passkit import PassKit
 from app.issuers.remote import Target
 from app.model import Mode
+from app.operations.plan import issuer_id
+from app.operations.repeats import digest_of
 from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
@@ -55,6 +57,12 @@ class Joined:
 def upstream_id(answer: dict[str, Any]) -> str:
     """Return PassKit's ID of a pass, which stands in its address."""
     return str(answer["pass_url"].rsplit("/", 1)[1])
+
+
+def our_id(joined: Joined, action: str, key: str, position: int = 0) -> str:
+    """Return what stands at PassKit beside an effect of an action with this key."""
+    service, account_id = joined.world.service, joined.world.account.id
+    return issuer_id(digest_of(service, account_id, Mode.TEST, action, key), position)
 
 
 @pytest.fixture(scope="session")

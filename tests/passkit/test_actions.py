@@ -11,7 +11,7 @@ from app.answer import to_text
 from app.operations.plan import issuer_id
 from tests.fakes.passkit import seed
 from tests.fakes.passkit_client import Client
-from tests.passkit.conftest import Joined, upstream_id
+from tests.passkit.conftest import Joined, our_id, upstream_id
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace", "phone": "+44 20 7946 0000"}
 KINDS = ("membership", "coupon", "event_ticket")
@@ -39,9 +39,9 @@ def refused(joined: Joined, action: str, body: dict[str, Any], status: int, code
     return problem
 
 
-def our_id(joined: Joined, action: str, key: str) -> str:
-    """Return what stands at PassKit beside the only effect of an action; `key`: or the operation's ID."""
-    return issuer_id(joined.world.account.id, "test", action, key)
+def own_id(joined: Joined, action: str, key: str | None, operation_id: str) -> str:
+    """Return what stands at PassKit beside the only effect of an operation."""
+    return issuer_id(operation_id) if key is None else our_id(joined, action, key)
 
 
 def stored(joined: Joined, pass_id: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_create_without_an_external_id_can_be_found_again_all_the_same(
     made = done(joined, "create-pass", {"program_id": joined.program_id(kind)}, idempotency_key=key)
     assert made["external_id"] is None
     record = joined.record(made)
-    expected = f"passrail-{our_id(joined, 'create-pass', key or made['operation_id'])}"
+    expected = f"passrail-{own_id(joined, 'create-pass', key, made['operation_id'])}"
     assert (record.get("externalId") or record["ticketNumber"]) == expected
 
 
@@ -233,7 +233,7 @@ def test_our_id_stands_beside_the_points_at_passkit(joined: Joined, key: str | N
     made = joined.make(points=10)
     body = {"pass_id": made["id"], "change": change, "points": 3}
     changed = done(joined, "update-points", body, idempotency_key=key)
-    own = our_id(joined, "update-points", key or changed["operation_id"])
+    own = own_id(joined, "update-points", key, changed["operation_id"])
     assert joined.fake.effects(route, own) == 1
     assert (key or changed["operation_id"]) not in own
 
@@ -327,7 +327,7 @@ def test_redeem(joined: Joined, kind: str, key: str | None) -> None:
     used = done(joined, "redeem-pass", body, idempotency_key=key)
     assert (used["status"], used["reference"], used["amount"]) == ("redeemed", "receipt-77", 49.9)
     details = joined.record(made)["redemptionDetails"]
-    assert details["redemptionReference"] == our_id(joined, "redeem-pass", key or used["operation_id"])
+    assert details["redemptionReference"] == own_id(joined, "redeem-pass", key, used["operation_id"])
     if kind == "coupon":
         assert (details["transactionReference"], details["transactionAmount"]) == ("receipt-77", 49.9)
     else:

@@ -16,13 +16,13 @@ from app.effects import AddPoints, ChangeTier
 from app.errors import IdempotencyKeyReused, OutcomeUnknown, PassrailError, UpstreamRejected
 from app.operations import steps
 from app.operations.action import Decision
-from app.operations.plan import issuer_id
-from app.operations.record import Request, fingerprint_of
+from app.operations.record import Request
+from app.operations.repeats import digest_of, fingerprint_of
 from app.operations.resume import resume_all
 from app.operations.runner import run
 from app.store.tables import operations
 from tests.fakes.passkit import seed
-from tests.passkit.conftest import Joined, passkit_of
+from tests.passkit.conftest import Joined, our_id, passkit_of
 from tests.passkit.test_unclear import EARN, EVENTS, MEMBER, lose_answer
 from tests.world import BRONZE, GOLD, World
 
@@ -36,7 +36,8 @@ def reward(world: World, made: dict[str, Any], key: str | None = "k-1", *, point
     action = replace(update_points.ACTION, name="reward", decide=lambda case: Decision(effects))
     caller = world.service.keys.verify(world.key)
     data = {"pass_id": made["id"]}
-    request = Request(world.service, caller, action, data, key, fingerprint_of({**data, "points": points}))
+    digest = None if key is None else digest_of(world.service, caller.account_id, caller.mode, action.name, key)
+    request = Request(world.service, caller, action, data, digest, fingerprint_of({**data, "points": points}))
     answer: dict[str, Any] = json.loads(run(request).body)
     return answer
 
@@ -66,8 +67,7 @@ def operation(joined: Joined, error: PassrailError) -> dict[str, Any]:
 
 def counted(joined: Joined) -> tuple[int, int]:
     """Return how often PassKit has done each of the two, by our IDs of them."""
-    account = joined.world.account.id
-    first, second = (issuer_id(account, "test", "reward", "k-1", place) for place in (0, 1))
+    first, second = (our_id(joined, "reward", "k-1", place) for place in (0, 1))
     return joined.fake.effects(EARN, first), joined.fake.effects(TIER, second)
 
 
@@ -141,7 +141,7 @@ def test_what_was_done_before_a_refusal_is_told_and_the_same_key_goes_on_after_i
         assert "Done before that: add points. The same request goes on after it." in refusal.value.detail
         left = operation(joined, refusal.value)
         assert (left["status"], left["problem"]["code"]) == ("failed", "upstream-rejected")
-        assert (left["unique_event_id"], left["effects"]) == ("k-1", EFFECTS)
+        assert (left["has_key"], left["effects"]) == (True, EFFECTS)
         assert types(joined.world) == ["points.changed"]
     assert joined.world.get(f"/v1/passes/{made['id']}").get_json()["points"] == 15
     with pytest.raises(IdempotencyKeyReused):

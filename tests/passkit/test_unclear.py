@@ -11,7 +11,6 @@ import pytest
 
 from app.model import Mode
 from app.operations import outcomes
-from app.operations.plan import issuer_id
 from app.operations.resume import resume_all
 from app.store import passes
 from app.store.troubles import Kind
@@ -19,7 +18,7 @@ from app.sweeps import park
 from app.sync.refresh import refresh
 from tests.fakes.passkit import seed
 from tests.fakes.passkit_client import Client
-from tests.passkit.conftest import Joined, passkit_of, upstream_id
+from tests.passkit.conftest import Joined, our_id, passkit_of, upstream_id
 from tests.world import World
 
 EARN = "PUT /members/member/points/earn"
@@ -48,8 +47,7 @@ def add(joined: Joined, made: dict[str, Any], key: str | None = KEY, points: int
 
 def counted(joined: Joined, key: str = KEY) -> int:
     """Return how often PassKit has counted the points of this key."""
-    account = joined.world.account.id
-    return joined.fake.effects(EARN, issuer_id(account, "test", "update-points", key))
+    return joined.fake.effects(EARN, our_id(joined, "update-points", key))
 
 
 def lose_answer(joined: Joined, route: str = EARN, *, is_done: bool = True) -> None:
@@ -288,12 +286,11 @@ def test_an_event_under_our_id_with_another_amount_is_told_as_it_was_counted(joi
     made = joined.make(points=10)
     joined.fake.fail("status", EARN, status=500, body='{"error":"runtime error"}', effect="never")
     assert add(joined, made, points=5).get_json()["code"] == "upstream-rejected"
-    account = joined.world.account.id
     late = {
         "id": upstream_id(made),
         "points": 5,
         "eventDetails": {
-            "externalEventId": issuer_id(account, "test", "update-points", KEY),
+            "externalEventId": our_id(joined, "update-points", KEY),
             "metaData": {"passrail_points": "5.00"},
         },
     }
@@ -386,7 +383,7 @@ def test_a_create_whose_answer_is_lost_is_found_by_its_external_id(joined: Joine
     joined.fake.fail("reset", route, effect="first", times=1)
     answer = joined.act("create-pass", body, idempotency_key=KEY)
     assert (answer.status_code, answer.get_json()["created"]) == (200, True)
-    own = issuer_id(joined.world.account.id, "test", "create-pass", KEY)
+    own = our_id(joined, "create-pass", KEY)
     assert joined.fake.effects(route, f"passrail-{own}") == 1
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from app.model import Mode
 from app.operations.resume import resume_all
+from app.retention import purge
 from app.store import issuer_webhooks
 from app.store.tables import events, passes, sinks
 from app.sync import connections, subscriptions, webhooks
@@ -235,9 +236,9 @@ def test_while_passkit_is_away_webhooks_wait(joined: Joined) -> None:
     assert joined.world.events()[0]["type"] == "pass.installed"
 
 
-@pytest.mark.parametrize("age", [8, 6])
-def test_what_was_looked_into_is_deleted_after_a_week(joined: Joined, age: int) -> None:
+@pytest.mark.parametrize("age", [15, 13])
+def test_what_was_looked_into_is_deleted_after_two_weeks(joined: Joined, age: int) -> None:
     joined.world.client.post(address(joined), json={})
     webhooks.read_all(joined.world.service)
     joined.world.clock.advance(days=age)
-    assert webhooks.forget_old(joined.world.service) == (1 if age > 7 else 0)
+    assert purge(joined.world.service)["webhooks"] == (1 if age > 14 else 0)

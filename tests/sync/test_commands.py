@@ -198,7 +198,7 @@ def test_an_operation_is_shown_without_the_holders_data(lonely: Connected, run: 
         f"operation: {operation_id}",
         "account: demo, test mode",
         "action: update-points",
-        "unique event ID: invoice-1",
+        "idempotency key: kept as a hash",
         f"pass: {made['id']}",
         "status: unknown",
         "effects: add points",

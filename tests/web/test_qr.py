@@ -29,11 +29,11 @@ def test_the_svg_is_an_image_a_browser_can_show(shelf: Shelf) -> None:
     assert int(root.attrib["width"]) >= 300
 
 
-def test_a_code_may_be_kept_for_a_day_by_its_reader_only(shelf: Shelf) -> None:
+def test_a_code_is_kept_nowhere_so_that_none_outlives_its_pass(shelf: Shelf) -> None:
     path = path_of(shelf.issue())
     for form in ("svg", "png"):
         answer = shelf.world.client.get(f"{path}/qr.{form}")
-        assert answer.headers["Cache-Control"] == "private, max-age=86400"
+        assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Robots-Tag"] == "noindex"
 
 
