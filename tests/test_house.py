@@ -33,7 +33,7 @@ PLAIN = {
 }
 
 # Which part may import which others, beyond itself and the plain ones. Import goes downwards:
-# web, api, cli, jobs -> actions -> operations -> sync -> issuers, events, accounts -> store.
+# web, api, cli, jobs -> people -> actions -> operations -> sync -> issuers, events, accounts -> store.
 ALLOWED: dict[str, set[str]] = {
     "store": set(),
     "accounts": {"store"},
@@ -50,13 +50,27 @@ ALLOWED: dict[str, set[str]] = {
     "sync": {"accounts", "events", "issuers", "service", "store", "sweeps"},
     "operations": {"accounts", "events", "issuers", "observe", "service", "store", "sweeps", "sync"},
     "actions": {"operations"},
-    "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
+    "people": {"accounts", "actions", "events", "operations", "service", "store", "sync"},
+    "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "people", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
     "jobs": {"events", "logs", "operations", "service", "store", "sweeps", "sync"},
     "gunicorn_conf": {"api", "jobs", "logs", "service", "store"},
     # `app/__init__.py` wires the parts of the web application.
     "app": {"api", "health", "jobs", "logs", "metrics", "observe", "security", "service", "store", "web"},
-    "cli": {"accounts", "api", "app", "demo", "events", "issuers", "operations", "service", "store", "sweeps", "sync"},
+    "cli": {
+        "accounts",
+        "api",
+        "app",
+        "demo",
+        "events",
+        "issuers",
+        "operations",
+        "people",
+        "service",
+        "store",
+        "sweeps",
+        "sync",
+    },
 }
 
 # Everything below the HTTP faces works without Flask: jobs and the command line use it, too.

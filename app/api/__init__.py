@@ -19,6 +19,7 @@ from app.api import (
     openapi,
     operations,
     passes,
+    people,
     problems,
     programs,
 )
@@ -43,7 +44,7 @@ def init_app(app: Flask) -> None:
     authentication.init_app(app, limiter)
     issuer_webhooks.init_app(app)
     api = openapi.make_api(app)
-    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, account):
+    for module in (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, people, account):
         for blueprint in module.blueprints():
             api.register_blueprint(blueprint)
     app.extensions["passrail_api"] = api

@@ -1,4 +1,4 @@
-"""`passrail`: accounts, keys, issuers, operations, parked work, migrations, the demo, the description of the API."""
+"""`passrail`: accounts, keys, issuers, operations, parked work, people, migrations, the demo, the API described."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.cli.issuers import issuer
 from app.cli.operations import operation_group
 from app.cli.parked import parked_group
 from app.cli.passkit import fake_passkit
+from app.cli.people import person_group
 from app.cli.vault import vault_group
 from app.errors import PassrailError
 from app.settings import InvalidSetting, load_settings
@@ -50,7 +51,7 @@ def main() -> None:
     """Run and look after a Passrail service. Settings come from the environment (docs/settings.md)."""
 
 
-for group in (account, key, issuer, operation_group, parked_group, vault_group, fake_passkit):
+for group in (account, key, issuer, operation_group, parked_group, person_group, vault_group, fake_passkit):
     main.add_command(group)
 
 

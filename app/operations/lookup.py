@@ -68,13 +68,11 @@ def issuer_of(service: Service, caller: Caller, data: Mapping[str, Any]) -> str:
     return name
 
 
-def look_up(
-    connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime, *, lock: bool
-) -> Case:
+def look_up(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime) -> Case:
     """Gather what the action decides on.
 
-    With `lock`, a pass that is found stays as it is until the transaction ends: it is locked first and looked at then,
-    because what was true when it was found may have changed while we waited for the lock.
+    A pass that is found stays as it is until the transaction ends: it is locked first and looked at then, because what
+    was true when it was found may have changed while we waited for the lock.
 
     Raises:
         NotFound: the caller has no such program or pass.
@@ -85,7 +83,7 @@ def look_up(
         if known is None:
             return Case(data, find_program(connection, caller, data["program_id"]), None, now)
         found, program = known
-        locked = passes.lock(connection, found) if lock else found
+        locked = passes.lock(connection, found)
         if _names(locked) == _names(found):
             return Case(data, program, locked, moment_after(now, locked.updated_at))
     raise NotFound("The pass is changing at this moment. Send the request again.")

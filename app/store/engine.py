@@ -12,12 +12,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, make_url
 
 from app.settings import Settings
 
 BUSY_TIMEOUT_MS = 20_000
+# How long the emptying of the log waits for readers; all writers wait with it.
+LOG_TIMEOUT_MS = 1_000
 # Every 32 MB instead of every 4 MB: an action writes to a dozen pages, and a checkpoint makes its writer wait.
 CHECKPOINT_PAGES = 8_000
 _JOBS = "passrail_jobs"
@@ -104,6 +107,8 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
+            # What is deleted or replaced is overwritten: people who were erased are not to be read in free pages.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     @contextmanager
@@ -160,6 +165,20 @@ class Store:
             self._writing = self.engine.connect()
             self._opened.append(self._writing)
         return self._writing
+
+    def empty_log(self) -> None:
+        """Move what stands in SQLite's write-ahead log into the database and empty the log.
+
+        What was overwritten in the database stands in the log until then. Where somebody reads from the log for longer
+        than a moment, nothing is done: later changes overwrite it.
+        """
+        if self._writers is None:
+            return
+        with self._writers.turn():
+            driver: Any = self._writer().connection.dbapi_connection
+            driver.execute(f"PRAGMA busy_timeout = {LOG_TIMEOUT_MS}")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def close(self) -> None:
         """Close all connections."""

@@ -167,6 +167,13 @@ def close(connection: Connection, webhook_id: str, note: str, now: datetime) -> 
     connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))
 
 
+def erase_body(connection: Connection, webhook_id: str, note: str, now: datetime) -> None:
+    """Keep nothing of what came but that it came. What still waits for being read is closed."""
+    closed = {"done_at": func.coalesce(inbox.c.done_at, to_milliseconds(now)), "note": note}
+    values = {"body": "", "digest": digest_of(""), **closed}
+    connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))
+
+
 def forget_before(connection: Connection, before: datetime) -> int:
     """Delete what came and was read before an instant."""
     old = delete(inbox).where(inbox.c.received_at < to_milliseconds(before), inbox.c.done_at.is_not(None))

@@ -138,4 +138,4 @@ def test_says_whether_the_database_is_that_of_the_code(settings: Settings) -> No
 
 
 def test_there_is_one_line_of_migrations() -> None:
-    assert head() == "0005"
+    assert head() == "0009"
