@@ -231,8 +231,8 @@ class OperationOpen(PassrailError):
     retryable = True
     explanation = (
         "A person cannot be erased while an operation on one of the passes has no outcome yet: what the issuer is "
-        "still doing would bring data back. `operation_ids` lists them. Nothing is lost: send the same request again after "
-        "`Retry-After`. An operation that stays `unknown` is settled with `POST /v1/operations/{id}/resolve`."
+        "still doing would bring data back. `operation_ids` lists them. Nothing is lost: send the same request again "
+        "after `Retry-After`. An operation that stays `unknown` is settled with `POST /v1/operations/{id}/resolve`."
     )
     example = "An operation on a pass of this person has no outcome yet. Send the request again in 60 seconds."
 

@@ -86,6 +86,8 @@ def purge() -> None:
         "deliveries": forget_deliveries(service().store, service().clock()),
         "troubles": sweeps.forget_stale(service()),
     }
+    # What was erased or overwritten since the last time stands in SQLite's log no more.
+    service().store.empty_log()
     _log.info("purged", extra=forgotten)
 
 
