@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from marshmallow import ValidationError
 
 from app.accounts import accounts
 from app.accounts.keys import SCOPES, Caller
@@ -83,7 +84,10 @@ def _caller(service: Service, account_name: str, mode: str) -> Caller:
 def _locator(external_id: str | None, email: str | None, program_id: str | None) -> Locator:
     if (external_id is None) == (email is None):
         raise click.UsageError("Give either --external-id or --email.")
-    address = None if email is None else Email("Email", "").deserialize(email)
+    try:
+        address = None if email is None else Email("Email", "The person's e-mail address.").deserialize(email)
+    except ValidationError as error:
+        raise click.BadParameter(" ".join(error.messages), param_hint="--email") from None  # type: ignore[arg-type]
     return Locator(external_id, address, program_id)
 
 
