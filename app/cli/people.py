@@ -87,7 +87,7 @@ def _locator(external_id: str | None, email: str | None, program_id: str | None)
     try:
         address = None if email is None else Email("Email", "The person's e-mail address.").deserialize(email)
     except ValidationError as error:
-        raise click.BadParameter(" ".join(error.messages), param_hint="--email") from None  # type: ignore[arg-type]
+        raise click.BadParameter(" ".join(error.messages), param_hint="--email") from None
     return Locator(external_id, address, program_id)
 
 
