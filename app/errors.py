@@ -7,7 +7,7 @@
       404  NotFound
       405  MethodNotAllowed
       408  RequestTimeout
-      409  Duplicate, AlreadyRedeemed, AmbiguousPass, HookNotActive, IdempotencyInProgress
+      409  Duplicate, AlreadyRedeemed, AmbiguousPass, HookNotActive, IdempotencyInProgress, OperationOpen
       413  PayloadTooLarge
       415  UnsupportedMediaType
       422  ValidationFailed, IdempotencyKeyReused, InsufficientPoints, NotApplicable, UpstreamRejected
@@ -207,7 +207,8 @@ class AmbiguousPass(PassrailError):
     title = "More than one pass fits"
     explanation = (
         "Several passes of the program carry this e-mail address. `pass_ids` lists them. Name the one you mean "
-        "by `pass_id` or `external_id`."
+        "by `pass_id` or `external_id`. Where a person is exported or erased, `external_ids` lists the people who "
+        "share the address."
     )
     example = "2 passes of this program have the e-mail address ada@example.com. Use pass_id to name one."
 
@@ -234,6 +235,19 @@ class IdempotencyInProgress(PassrailError):
         "as `Retry-After` says and send the same request again: it is answered with the result, and done once."
     )
     example = "A request with this idempotency key is still running. Send it again in 1 second."
+
+
+class OperationOpen(PassrailError):
+    status = 409
+    code = "operation-open"
+    title = "Something on a pass of this person is not settled"
+    retryable = True
+    explanation = (
+        "A person cannot be erased while an operation on one of the passes has no outcome yet: what the issuer is "
+        "still doing would bring data back. `operation_ids` lists them. Nothing is lost: send the same request again "
+        "after `Retry-After`. An operation that stays `unknown` is settled with `POST /v1/operations/{id}/resolve`."
+    )
+    example = "An operation on a pass of this person has no outcome yet. Send the request again in 60 seconds."
 
 
 class PayloadTooLarge(PassrailError):

@@ -93,10 +93,13 @@ def _alone(do: Callable[[], None]) -> Callable[[], None]:
 
 
 @huey.periodic_task(crontab(minute="7"))  # type: ignore[untyped-decorator]
-@huey.lock_task("purge")  # type: ignore[untyped-decorator]
+@_alone
 def purge() -> None:
     """Once an hour: forget what is older than it is kept."""
-    _log.info("purged", extra=retention.purge(service()))
+    forgotten = retention.purge(service())
+    # What was erased or overwritten since the last time stands in SQLite's log no more.
+    service().store.empty_log()
+    _log.info("purged", extra=forgotten)
 
 
 @huey.periodic_task(crontab(minute="*"))  # type: ignore[untyped-decorator]

@@ -36,7 +36,7 @@ PLAIN = {
 }
 
 # Which part may import which others, beyond itself and the plain ones. Import goes downwards:
-# web, api, cli, jobs -> actions -> operations -> sync -> issuers, events, accounts -> store.
+# web, api, cli, jobs -> people -> actions -> operations -> sync -> issuers, events, accounts -> store.
 ALLOWED: dict[str, set[str]] = {
     "store": set(),
     "accounts": {"store"},
@@ -57,7 +57,8 @@ ALLOWED: dict[str, set[str]] = {
     "sync": {"accounts", "events", "issuers", "service", "store", "sweeps"},
     "operations": {"accounts", "events", "issuers", "observe", "service", "store", "sweeps", "sync"},
     "actions": {"operations"},
-    "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "service", "store", "sync"},
+    "people": {"accounts", "actions", "events", "operations", "service", "store", "sync"},
+    "api": {"accounts", "actions", "events", "issuers", "logs", "operations", "people", "service", "store", "sync"},
     "web": {"actions", "service", "store"},
     "queue": set(),
     "connection_budget": {"store"},
@@ -90,6 +91,7 @@ ALLOWED: dict[str, set[str]] = {
         "events",
         "issuers",
         "operations",
+        "people",
         "service",
         "store",
         "sweeps",

@@ -20,6 +20,7 @@ from app.api import (
     openapi,
     operations,
     passes,
+    people,
     problems,
     programs,
 )
@@ -54,5 +55,5 @@ def init_app(app: Flask) -> None:
 @cache
 def blueprints() -> tuple[Blueprint, ...]:
     """Return the routes and what they document. They hold nothing of an application, so that they are made once."""
-    modules = (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, account)
+    modules = (actions, passes, programs, operations, events, event_types, hooks, issuer, imports, people, account)
     return tuple(blueprint for module in modules for blueprint in module.blueprints())

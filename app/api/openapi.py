@@ -44,6 +44,7 @@ TAGS = {
     "Hooks": "Have events sent to you.",
     "Issuer": "Where passes live.",
     "Imports": "Taking the passes of a remote issuer on record.",
+    "People": "One person's data: exported, or erased everywhere.",
     "Account": "Who am I.",
 }
 

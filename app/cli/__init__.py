@@ -1,4 +1,4 @@
-"""`passrail`: accounts, keys, issuers, operations, parked work, backups, migrations, the demo, OpenAPI."""
+"""`passrail`: accounts, keys, issuers, operations, parked work, people, backups, migrations, the demo, OpenAPI."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from app.cli.issuers import issuer
 from app.cli.operations import operation_group
 from app.cli.parked import parked_group
 from app.cli.passkit import fake_passkit
+from app.cli.people import person_group
 from app.cli.vault import vault_group
 from app.errors import PassrailError
 from app.settings import InvalidSetting
@@ -64,6 +65,7 @@ for command in (
     issuer,
     operation_group,
     parked_group,
+    person_group,
     vault_group,
     fake_passkit,
     backup,

@@ -218,6 +218,12 @@ def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | No
     return None if row is None else _from_columns(row)
 
 
+def get_any(connection: Connection, delivery_id: str) -> Delivery | None:
+    """Return the delivery of this ID, of any hook."""
+    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).first()
+    return None if row is None else _from_columns(row)
+
+
 def page(
     connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
 ) -> Page[Delivery]:

@@ -66,32 +66,28 @@ def issuer_of(service: Service, caller: Caller, data: Mapping[str, Any]) -> str:
     return name
 
 
-def look_up(
-    connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime, *, lock: bool
-) -> Case:
+def look_up(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], now: datetime) -> Case:
     """Gather what the action decides on.
 
-    With `lock`, a pass that is found stays as it is until the transaction ends: it is looked at once it is locked,
-    because what was true before may have changed while we waited for the lock.
+    A pass that is found stays as it is until the transaction ends: it is looked at once it is locked, because what was
+    true before may have changed while we waited for the lock.
 
     Raises:
         NotFound: the caller has no such program or pass.
         AmbiguousPass: the e-mail address fits several.
     """
-    known = _find(connection, caller, action, data, lock=lock)
+    known = _find(connection, caller, action, data)
     if known is None:
         return Case(data, find_program(connection, caller, data["program_id"]), None, now)
     found, program = known
     return Case(data, program, found, moment_after(now, found.updated_at))
 
 
-def _find(
-    connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any], *, lock: bool
-) -> Found | None:
+def _find(connection: Connection, caller: Caller, action: Action, data: Mapping[str, Any]) -> Found | None:
     """Return the pass that is meant; None only for an action that creates one, where there is none yet."""
     if not action.creates:
-        return _find_pass(connection, caller, data, email_names_pass=action.email_names_pass, lock=lock)
-    known = _by_external_id(connection, caller, data, lock=lock) if "external_id" in data else None
+        return _find_pass(connection, caller, data, email_names_pass=action.email_names_pass)
+    known = _by_external_id(connection, caller, data) if "external_id" in data else None
     # The external ID of a permanently revoked pass is free again.
     return None if known is None or known[0].deleted_at is not None else known
 
@@ -110,18 +106,16 @@ def find_program(connection: Connection, caller: Caller, program_id: str) -> Pro
     return program
 
 
-def _find_pass(
-    connection: Connection, caller: Caller, data: Mapping[str, Any], *, email_names_pass: bool, lock: bool
-) -> Found:
+def _find_pass(connection: Connection, caller: Caller, data: Mapping[str, Any], *, email_names_pass: bool) -> Found:
     """Find by the strongest name given; the others, where given too, must fit."""
     if "pass_id" in data:
-        found = passes.get(connection, caller.account_id, caller.mode, data["pass_id"], lock=lock)
+        found = passes.get(connection, caller.account_id, caller.mode, data["pass_id"], lock=True)
         named = f"'{data['pass_id']}'"
     elif "external_id" in data:
-        found = _again_if_gone(_by_external_id, connection, caller, data, lock=lock)
+        found = _again_if_gone(_by_external_id, connection, caller, data)
         named = f"with the external ID '{data['external_id']}' in program '{data['program_id']}'"
     else:
-        found = _again_if_gone(_by_email, connection, caller, data, lock=lock)
+        found = _again_if_gone(_by_email, connection, caller, data)
         named = f"with this e-mail address in program '{data['program_id']}'"
     names = ("program_id", "external_id", "email") if email_names_pass else ("program_id", "external_id")
     for name in names:
@@ -133,24 +127,24 @@ def _find_pass(
 
 
 def _again_if_gone(
-    find: Callable[..., Found | None], connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool
+    find: Callable[..., Found | None], connection: Connection, caller: Caller, data: Mapping[str, Any]
 ) -> Found | None:
     """Find by a name that can go over to another pass while the lock of the first one is waited for."""
-    found = find(connection, caller, data, lock=lock)
-    if lock and (found is None or found[0].deleted_at is not None):
-        found = find(connection, caller, data, lock=lock)
+    found = find(connection, caller, data)
+    if found is None or found[0].deleted_at is not None:
+        found = find(connection, caller, data)
     return found
 
 
-def _by_external_id(connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool) -> Found | None:
+def _by_external_id(connection: Connection, caller: Caller, data: Mapping[str, Any]) -> Found | None:
     return passes.get_by_external_id(
-        connection, caller.account_id, caller.mode, data["program_id"], data["external_id"], lock=lock
+        connection, caller.account_id, caller.mode, data["program_id"], data["external_id"], lock=True
     )
 
 
-def _by_email(connection: Connection, caller: Caller, data: Mapping[str, Any], *, lock: bool) -> Found | None:
+def _by_email(connection: Connection, caller: Caller, data: Mapping[str, Any]) -> Found | None:
     found = passes.get_by_email(
-        connection, caller.account_id, caller.mode, data["program_id"], data["email"], lock=lock
+        connection, caller.account_id, caller.mode, data["program_id"], data["email"], lock=True
     )
     if len(found) > 1:
         raise AmbiguousPass(

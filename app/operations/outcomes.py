@@ -52,7 +52,10 @@ def take(service: Service, attempt: Attempt, outcome: Outcome, *, is_tried: bool
         case Done():
             return _record(service, attempt, outcome)
         case Exists():
-            return _use_existing(service, attempt, record_found(service, attempt.program, outcome.found))
+            # A caller asks for exactly this pass: that its person was erased before is no reason to keep it out.
+            known = record_found(service, attempt.program, outcome.found, is_wanted=True)
+            assert known is not None
+            return _use_existing(service, attempt, known)
         case Refused() if _is_put_off(attempt, outcome):
             raise _leave_open(service, attempt, outcome.error, is_tried=is_tried)
         case Refused():
@@ -81,6 +84,9 @@ def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
             with service.store.write() as connection:
                 need_lease(connection, attempt, service.clock())
                 row = _row(connection, attempt, seen)
+                if row is not None and row.deleted_at is not None:
+                    # Its holder is forgotten, whatever the issuer has just been told of him.
+                    return _write(connection, service, attempt, replace(done, before=row, after=row), row, row)
                 if row is None or row == basis:
                     return _write(connection, service, attempt, done, row, seen)
         except IntegrityError:
@@ -181,7 +187,7 @@ def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | A
         need_lease(connection, attempt, now)
         if missing:
             return hold(connection, service, replace(attempt, plan=plan, subject=known))
-        plain = describe(known, attempt.program, now=now, public_url=service.public_url)
+        plain = describe(current(connection, known), attempt.program, now=now, public_url=service.public_url)
         ended = succeeded(operation, plain, plan.details, plan.notes, now)
         end(connection, attempt, ended)
     return answer_of(ended)

@@ -47,6 +47,7 @@ from app.store import passes
 from app.store.columns import to_json
 from app.store.operations import Operation, OperationStatus
 from app.sync.erase import erase_holder
+from app.sync.erased import without_names
 
 EVENT_OF: Mapping[type[Effect], str] = {
     Issue: PASS_CREATED,
@@ -157,24 +158,27 @@ def write_pass(
         row: the pass as it is in the database, None where it is new.
         after: the pass as it is to be written.
         changes: what was done; their details are told.
-        reason: the caller's own words; part of the events.
+        reason: the caller's own words; part of the events, unless the holder is forgotten: they may name him.
         notes: sentences on what was done differently from what was asked; part of the events.
     """
     told = _by_event([change for change in changes if change.is_visible])
     if told:
         # Events of one pass have times of their own, so that these tell their order.
         after = replace(after, updated_at=after.updated_at + (len(told) - 1) * MOMENT)
+    is_gone = after.deleted_at is not None and (row is None or row.deleted_at is None)
+    if is_gone:
+        after = without_names(connection, service, after)
     if row is None:
         passes.add(connection, after)
     elif after != row:
         passes.save(connection, row, after)
-    if after.deleted_at is not None and (row is None or row.deleted_at is None):
-        erase_holder(connection, after)
+    if is_gone:
+        erase_holder(connection, after, service.public_url)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     first_at, now = after.updated_at - (len(told) - 1) * MOMENT, service.clock()
     for place, (event_type, details) in enumerate(told.items()):
         data = {**plain, **details, "notes": list(notes), "operation_id": operation.id}
-        if reason is not None:
+        if reason is not None and after.deleted_at is None:
             data["reason"] = reason
         outbox.record(connection, event_type, after, operation.id, to_json(data), first_at + place * MOMENT, now)
     return Written(after, plain, _details(changes))

@@ -115,7 +115,7 @@ def _run_here(request: Request) -> Answer:
             return repeat(connection, earlier, request, now)
         operation = new_operation(request, now)
         try:
-            case = look_up(connection, request.caller, request.action, request.data, now, lock=True)
+            case = look_up(connection, request.caller, request.action, request.data, now)
             decision = request.action.decide(case)
         except PassrailError as refusal:
             # An identical request may have been done while this one waited for the pass.
@@ -216,10 +216,12 @@ def _reserve(request: Request, *, has_looked: bool) -> Answer | Attempt | _Needs
 
 
 def _look_up(connection: Connection, request: Request, now: datetime) -> Case:
-    """Gather what to decide on. Nothing is locked: the issuer is asked without a transaction anyway."""
+    """Gather what to decide on. The pass is locked until the operation is there to be seen: who erases a person looks
+    for open operations under the same lock.
+    """
     caller, data = request.caller, request.data
     try:
-        return look_up(connection, caller, request.action, data, now, lock=False)
+        return look_up(connection, caller, request.action, data, now)
     except NotFound:
         simulated = refusal_without_pass(caller.mode, data.get("external_id"))
         if simulated is None:

@@ -27,6 +27,8 @@ from app.store.unavailable import BUSY, DatabaseUnavailable, why_unavailable
 WAIT_SECONDS = 12.0
 # A statement of a request ends after this long at the latest; the worker's and the commands' take their time.
 STATEMENT_SECONDS = 15
+# How long the emptying of the log waits for readers; all writers wait with it.
+LOG_TIMEOUT_MS = 1_000
 # Every 32 MB instead of every 4 MB: an action writes to a dozen pages, and a checkpoint makes its writer wait.
 CHECKPOINT_PAGES = 8_000
 _JOBS = "passrail_jobs"
@@ -297,6 +299,21 @@ class Store:
             self._writing.close()
             self._writing = None
 
+    def empty_log(self) -> None:
+        """Move what stands in SQLite's write-ahead log into the database and empty the log.
+
+        What was overwritten in the database stands in the log until then. Where somebody reads from the log for longer
+        than a moment, nothing is done: later changes overwrite it.
+        """
+        if self._writers is None:
+            return
+        self.checkpoint()  # most of it, while others go on writing
+        with self._writers.turn(WAIT_SECONDS), self._telling_unavailable(), self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute(f"PRAGMA busy_timeout = {LOG_TIMEOUT_MS}")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000:.0f}")
+
     def close(self) -> None:
         """Close all connections."""
         for connection in self._opened:
@@ -314,4 +331,6 @@ def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted or replaced is overwritten: people who were erased are not to be read in free pages.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

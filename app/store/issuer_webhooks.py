@@ -171,3 +171,10 @@ def close(connection: Connection, webhook_id: str, note: str, now: datetime) -> 
     """Write down that it was read, and what came of it."""
     values = {"done_at": to_milliseconds(now), "note": note}
     connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))
+
+
+def erase_body(connection: Connection, webhook_id: str, note: str, now: datetime) -> None:
+    """Keep nothing of what came but that it came. What still waits for being read is closed."""
+    closed = {"done_at": func.coalesce(inbox.c.done_at, to_milliseconds(now)), "note": note}
+    values = {"body": "", "digest": digest_of(""), **closed}
+    connection.execute(update(inbox).where(inbox.c.id == webhook_id).values(values))

@@ -61,6 +61,7 @@ class Operation:
     resolution: str | None = None
 
 
+ENDED = operations.c.status.in_([OperationStatus.SUCCEEDED.value, OperationStatus.FAILED.value])
 _COLUMNS = tuple(column.name for column in operations.c)
 _INSTANTS = ("lease_until", "created_at", "finished_at", "tried_at", "look_at")
 _BY_KEY = Statement(
@@ -72,9 +73,6 @@ _BY_KEY = Statement(
     )
 )
 _INSERT = Statement(insert(operations))
-_REWRITE = Statement(
-    update(operations).where(operations.c.id == bindparam("operation_id")).values(answer=bindparam("new_answer"))
-)
 _LOCK = Statement(
     update(operations)
     .where(
@@ -161,17 +159,19 @@ def lock_if_leased(connection: Connection, operation: Operation) -> bool:
     return bool(_LOCK.run(connection, values).rowcount == 1)
 
 
-def answers_of(connection: Connection, pass_id: str) -> list[tuple[str, str]]:
-    """Return ID and stored answer of every operation on a pass that still has one."""
-    query = select(operations.c.id, operations.c.answer).where(
-        operations.c.pass_id == pass_id, operations.c.answer.is_not(None)
-    )
-    return [(operation_id, answer) for operation_id, answer in connection.execute(query)]
+def lock_ended(
+    connection: Connection, *, pass_id: str | None = None, operation_id: str | None = None
+) -> list[Operation]:
+    """Return the operations on a pass that have ended, or this one; they stay so until the transaction ends."""
+    wanted = operations.c.pass_id == pass_id if operation_id is None else operations.c.id == operation_id
+    query = select(operations).where(wanted, ENDED).order_by(operations.c.id)
+    return [from_columns(row) for row in connection.execute(query.with_for_update())]
 
 
-def rewrite_answer(connection: Connection, operation_id: str, answer: str) -> None:
-    """Put another answer in the place of the stored one."""
-    _REWRITE.send(connection, {"operation_id": operation_id, "new_answer": answer})
+def open_on(connection: Connection, pass_id: str) -> list[str]:
+    """Return the IDs of the operations on the pass that have no outcome yet."""
+    query = select(operations.c.id).where(OPEN, operations.c.pass_id == pass_id)
+    return list(connection.execute(query).scalars())
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[str]:

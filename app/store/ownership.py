@@ -6,10 +6,10 @@ from sqlalchemy import ColumnElement, Table, select
 
 from app.store.chunks import delete_in_chunks
 from app.store.engine import Store
-from app.store.tables import accounts, deliveries, hooks, inbox, metadata, secrets, sinks, troubles
+from app.store.tables import accounts, deliveries, hooks, inbox, metadata, secrets, sinks, troubles, workers
 
 # Rows of no account; the account itself; and troubles, which go with the rows they are about.
-NOT_OWNED = {secrets, accounts, troubles}
+NOT_OWNED = {secrets, accounts, troubles, workers}
 
 
 def owned_by(account_id: str) -> dict[Table, ColumnElement[bool]]:

@@ -223,6 +223,16 @@ Index("ix_operations_answered", operations.c.created_at, sqlite_where=ANSWERED, 
 OPEN = text("status IN ('running', 'unknown')")
 Index("ix_operations_open", operations.c.status, sqlite_where=OPEN, postgresql_where=OPEN)
 Index("ix_operations_pass", operations.c.pass_id, operations.c.id)
+# Where an export or an erasure looks for a person whose pass was never made, or was named without its ID.
+HAS_TEXTS = text("request IS NOT NULL OR problem IS NOT NULL")
+Index(
+    "ix_operations_texts",
+    operations.c.account_id,
+    operations.c.mode,
+    operations.c.id,
+    sqlite_where=HAS_TEXTS,
+    postgresql_where=HAS_TEXTS,
+)
 
 events = Table(
     "events",
@@ -348,6 +358,7 @@ deliveries = Table(
     Column("finished_at", BigInteger),
 )
 Index("ix_deliveries_hook", deliveries.c.hook_id, deliveries.c.id)
+Index("ix_deliveries_event", deliveries.c.event_id)
 # Most are delivered and cost nothing here.
 UNDELIVERED = text("status IN ('failed', 'dropped')")
 Index(
@@ -414,3 +425,13 @@ imports = Table(
 Index("ix_imports_world", imports.c.account_id, imports.c.mode, imports.c.id)
 UNFINISHED = text("finished_at IS NULL")
 Index("ix_imports_unfinished", imports.c.id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+
+# What stays of people who were erased: keyed hashes of the names they had, by which nothing brings them back.
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
+)

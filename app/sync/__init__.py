@@ -7,4 +7,5 @@ webhooks.py      what the issuer's webhooks tell
 imports.py       all passes of a program taken on record
 expiry.py        telling of passes that have expired
 erase.py         forgetting a holder
+erased.py        keeping out people who were erased
 """

@@ -203,13 +203,15 @@ def _take(connection: Connection, service: Service, page: _Page, found: Pass) ->
     """Take a pass on record, or bring our record up to date, without an event.
 
     A record that somebody wrote since the page was read is newer than the page. One that an operation of ours is at
-    work on is told by that operation, and one that was revoked for good stays so.
+    work on is told by that operation, and one that was revoked for good stays so. People who were erased stay out.
     """
     assert found.upstream_id is not None
     row = passes.get_by_upstream_id(connection, page.program.id, found.upstream_id)
     if row is None:
-        made, _ = put_on_record(connection, service, page.program, found)
-        _tell_no_expiry(connection, service, made)
+        put = put_on_record(connection, service, page.program, found)
+        if put is None:
+            return _Taken.FOUND
+        _tell_no_expiry(connection, service, put[0])
         return _Taken.ADDED
     if found == row or row.deleted_at is not None or operations.is_open_on(connection, row.id):
         return _Taken.FOUND

@@ -36,6 +36,7 @@ from app.store import expiries, operations, passes, programs
 from app.store.columns import to_json
 from app.sync import connections
 from app.sync.erase import erase_holder
+from app.sync.erased import is_erased
 from app.sync.programs import refresh_programs
 
 # What no action does: such events have no notes.
@@ -98,7 +99,8 @@ def fetch_if_missing(service: Service, caller: Caller, data: Mapping[str, Any]) 
         return program is not None and is_new
     with connections.asking(service, connected) as issuer:
         found = issuer.find(program, data["external_id"])
-    return found is not None and record_found(service, program, found).deleted_at is None
+    known = None if found is None else record_found(service, program, found)
+    return known is not None and known.deleted_at is None
 
 
 def _program(service: Service, connected: IssuerConnection, program_id: str) -> Program | None:
@@ -106,21 +108,27 @@ def _program(service: Service, connected: IssuerConnection, program_id: str) -> 
         return programs.get(connection, connected.account_id, connected.mode, program_id)
 
 
-def record_found(service: Service, program: Program, found: Pass) -> Pass:
+def record_found(service: Service, program: Program, found: Pass, *, is_wanted: bool = False) -> Pass | None:
     """Take a pass of a remote issuer on record, without an event; return our record of it.
 
-    Where it is on record already, that record is returned as it is.
+    Where it is on record already, that record is returned as it is. None: it is of somebody who was erased, and stays
+    out, unless it is wanted: a caller has just asked for exactly this pass.
     """
     try:
         with service.store.write() as connection:
-            return put_on_record(connection, service, program, found)[0]
+            made = put_on_record(connection, service, program, found, is_wanted=is_wanted)
     except IntegrityError:  # somebody else was faster
         with service.store.write() as connection:
-            return put_on_record(connection, service, program, found)[0]
+            made = put_on_record(connection, service, program, found, is_wanted=is_wanted)
+    return None if made is None else made[0]
 
 
-def put_on_record(connection: Connection, service: Service, program: Program, found: Pass) -> tuple[Pass, bool]:
+def put_on_record(
+    connection: Connection, service: Service, program: Program, found: Pass, *, is_wanted: bool = False
+) -> tuple[Pass, bool] | None:
     """Write a pass of a remote issuer that may not be on record yet; return our record, and whether it is new.
+
+    None: as `record_found`.
 
     An issuer gives an external ID to a second record only when the first one is gone. A coupon's is an exception: it
     may be given again once the old coupon has expired, and stays with the old one here.
@@ -129,6 +137,8 @@ def put_on_record(connection: Connection, service: Service, program: Program, fo
     known = passes.get_by_upstream_id(connection, found.program_id, found.upstream_id)
     if known is not None:
         return known, False
+    if not is_wanted and is_erased(connection, service, found):
+        return None
     if found.external_id is not None:
         named = found.account_id, found.mode, found.program_id, found.external_id
         same = passes.get_by_external_id(connection, *named, lock=True)
@@ -172,7 +182,7 @@ def write_difference(
     after = replace(fresh, updated_at=now + max(0, len(told) - 1) * MOMENT)
     passes.save(connection, row, after)
     if after.deleted_at is not None:
-        erase_holder(connection, after)
+        erase_holder(connection, after, service.public_url)
     plain = describe(after, program, now=after.updated_at, public_url=service.public_url)
     for place, (event_type, details) in enumerate(told):
         notes: dict[str, list[str]] = {} if event_type in BY_ITSELF else {"notes": []}

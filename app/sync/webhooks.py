@@ -22,10 +22,14 @@ from app.store.issuer_webhooks import Subscription, WebhookNotification
 from app.store.troubles import Kind
 from app.sweeps import each
 from app.sync import connections
+from app.sync.erased import is_erased, is_record_erased
 from app.sync.refresh import current, put_on_record, write_difference
 
 AT_ONCE = 500  # of each subscription
 TRIES = 3
+REVOKED, ERASED = "revoked for good before", "of somebody who was erased"
+# What these brought is not kept: it holds the data of people who were forgotten here.
+ABOUT_NOBODY = (REVOKED, ERASED)
 # The issuer cannot be asked for anything now, whatever pass it is about.
 CANNOT_BE_ASKED = (OutcomeUnknown, RateLimited, UpstreamCredentialsRefused, UpstreamUnavailable)
 
@@ -63,8 +67,9 @@ def _read(service: Service, silent: set[str], webhook_id: str) -> bool:
         return False
     if note is None:
         return False
+    finish = issuer_webhooks.erase_body if note in ABOUT_NOBODY else issuer_webhooks.close
     with service.store.write() as connection:
-        issuer_webhooks.close(connection, webhook_id, note, service.clock())
+        finish(connection, webhook_id, note, service.clock())
     return True
 
 
@@ -80,15 +85,25 @@ def _look_into(service: Service, by: Subscription, came: WebhookNotification) ->
     for _ in range(TRIES):
         with service.store.read() as connection:
             known = passes.get_by_upstream_id(connection, by.program_id, told.upstream_id)
+            place = by.account_id, by.mode, by.program_id
+            if known is None and is_record_erased(connection, service, *place, told.upstream_id):
+                return ERASED
         if known is not None and known.deleted_at is not None:
-            return "revoked for good before"
+            return REVOKED
         fresh = _ask(service, program, known, told.upstream_id)
         if fresh is None and (known is None or not told.is_deleted):
             return "the issuer does not have it"
+        if known is None and fresh is not None and _is_erased(service, fresh):
+            return ERASED
         written = _write(service, program, known, fresh)
         if written is not None:
             return "read" if written else None
     return None
+
+
+def _is_erased(service: Service, fresh: Pass) -> bool:
+    with service.store.read() as connection:
+        return is_erased(connection, service, fresh)
 
 
 def _ask(service: Service, program: Program, known: Pass | None, upstream_id: str) -> Pass | None:
@@ -105,16 +120,17 @@ def _write(service: Service, program: Program, known: Pass | None, fresh: Pass |
 
     Returns:
         True: it is written. False: an operation of ours is at work on the pass, or making it; its outcome comes first.
-        None: somebody has written the pass since it was read.
+        None: somebody has written the pass since it was read, or erased its holder.
     """
     with service.store.write() as connection:
         if known is None:
             if operations.is_creating(connection, program.id):
                 return False
             assert fresh is not None
-            made, is_new = put_on_record(connection, service, program, fresh)
-            if not is_new:
+            put = put_on_record(connection, service, program, fresh)
+            if put is None or not put[1]:
                 return None
+            made = put[0]
             plain = describe(made, program, now=made.updated_at, public_url=service.public_url)
             data = to_json({**plain, "created": True, "changed": [], "notes": []})
             outbox.record(connection, PASS_CREATED, made, None, data, made.updated_at, service.clock())

@@ -169,6 +169,10 @@ def _get_import(world: World) -> Call:
     return Call("GET", begun.headers["Location"])
 
 
+def _person(what: str) -> Callable[[World], Call]:
+    return lambda world: Call("POST", f"/v1/people/{what}", {"external_id": new_pass(world, **FULL)["external_id"]})
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     **{action.operation_id: _action(action.name, action.operation_id) for action in ACTIONS},
     **{f"{action.operation_id}_batch": _batch(action.name, action.operation_id) for action in ACTIONS},
@@ -201,6 +205,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "forget_issuer": lambda world: Call("DELETE", "/v1/issuer"),
     "import_passes": _connected("POST", "/v1/issuer/import", {}),
     "get_import": _get_import,
+    "export_person": _person("export"),
+    "erase_person": _person("erase"),
 }
 
 

@@ -40,12 +40,12 @@ HOLDER = {"first_name": SECRET, "last_name": SECRET, "phone": SECRET}
 
 # Inputs that name nothing: values, limits, words to choose from.
 PLAIN = {
-    "allow_negative", "amount", "api_key", "api_secret", "background_color", "base_url", "change", "ends_cards_by",
-    "event_type", "event_types", "expires_at", "fields", "fields[].name", "fields[].required", "fields[].title",
-    "fields[].type", "first_name", "happened", "if_exists", "install_state", "issuer", "kind", "label_color",
-    "last_name", "limit", "logo_text", "long_lived_token", "permanent", "phone", "points", "points_per_unit", "reason",
-    "reference", "region", "rotate_secret", "since", "status", "target_url", "terms", "text_color", "tiers",
-    "tiers[].name", "type", "until", "updated_since",
+    "allow_negative", "also_at_issuer", "amount", "api_key", "api_secret", "background_color", "base_url", "change",
+    "dry_run", "ends_cards_by", "event_type", "event_types", "expires_at", "fields", "fields[].name",
+    "fields[].required", "fields[].title", "fields[].type", "first_name", "happened", "if_exists", "install_state",
+    "issuer", "kind", "label_color", "last_name", "limit", "logo_text", "long_lived_token", "permanent", "phone",
+    "points", "points_per_unit", "reason", "reference", "region", "rotate_secret", "since", "status", "target_url",
+    "terms", "text_color", "tiers", "tiers[].name", "type", "until", "updated_since",
 }  # fmt: skip
 
 GONE = "404, and in a batch an item that failed with it"
@@ -272,6 +272,16 @@ def _import_foreign_program(world: World, foreign: Foreign) -> Call:
     return Call(call.method, call.path, {"program_id": foreign.program_id})
 
 
+def _of_person(operation_id: str, *foreign_names: str, **own: str) -> Build:
+    """A person who is named by things of the foreign world."""
+
+    def build(world: World, foreign: Foreign) -> Call:
+        body = {**own, **{name: getattr(foreign, name) for name in foreign_names}}
+        return Call("POST", DOCUMENT.operation(operation_id).path, body)
+
+    return build
+
+
 def _of_foreign_hook(world: World, foreign: Foreign) -> Call:
     return Call("POST", f"/v1/hooks/{foreign.hook_id}/deliveries/{foreign.delivery_id}/replay")
 
@@ -326,6 +336,19 @@ def _cases_of_action(operation_id: str) -> dict[str, list[Case]]:
         cases["email"][-1] = Case(_of_another_pass(_in_action(operation_id, ("email",), ("pass_id",))), OWN)
     if operation_id == "change_tier":
         cases["tier_id"] = [Case(_in_own_input(operation_id, "tier_id"), REFUSED)]
+    return cases
+
+
+def _cases_of_person(operation_id: str) -> dict[str, list[Case]]:
+    cases = {
+        name: [Case(_of_another_pass(_of_person(operation_id, name)), OWN, theirs=True)]
+        for name in ("external_id", "email")
+    }
+    if operation_id == "export_person":
+        cases["program_id"] = [Case(_of_person(operation_id, "external_id", "program_id"), GONE, theirs=True)]
+        cases["cursor"] = [Case(_of_person(operation_id, cursor="pass_0", external_id="nobodys-0"), OWN)]
+    else:  # of nobody, so that the foreign world itself loses nothing by it
+        cases["program_id"] = [Case(_of_person(operation_id, "program_id", external_id="nobodys-0"), GONE, theirs=True)]
     return cases
 
 
@@ -384,6 +407,7 @@ CASES: dict[str, dict[str, list[Case]]] = {
     "change_issuer": {},
     "forget_issuer": {},
     "import_passes": {"program_id": [Case(_import_foreign_program, GONE)]},
+    **{operation_id: _cases_of_person(operation_id) for operation_id in ("export_person", "erase_person")},
     "get_import": {"import_id": [Case(_in_path("get_import", "import_id"), GONE, theirs=True)]},
     "create_pass": {
         "program_id": [Case(_in_own_input("create_pass", "program_id"), GONE, theirs=True)],

@@ -52,6 +52,8 @@ NOT_IN_THE_APP = {
     "POST /v1/issuer/import": "set up once, by who runs the service",
     "GET /v1/issuer/import/{import_id}": "set up once, by who runs the service",
     "POST /v1/operations/{operation_id}/resolve": "a person looks what happened and says so, no scenario does",
+    "POST /v1/people/export": "a person asks for it once; who looks after the service does it",
+    "POST /v1/people/erase": "it cannot be undone: no scenario does it by itself",
     "GET /v1/hooks": "Make itself keeps the hook of each scenario",
     "GET /v1/hooks/{hook_id}": "Make itself keeps the hook of each scenario",
     "PATCH /v1/hooks/{hook_id}": "Make itself keeps the hook of each scenario",
