@@ -59,7 +59,7 @@ def test_sealing_the_secret_changes_no_hash_and_leaves_nothing_plain(any_world: 
     assert InstallationSecret(store, vault).digest(Purpose.PERSON, "58") == before
 
 
-@pytest.mark.parametrize("vault", [None, vault_with("other")])
+@pytest.mark.parametrize("vault", [None, vault_with("other")], ids=["no key", "another key"])
 def test_without_the_key_that_sealed_it_a_sentence_says_what_is_missing(world: World, vault: Vault | None) -> None:
     with world.service.store.write() as connection:
         secret.reseal(connection, vault_with("a"))

@@ -98,7 +98,11 @@ def test_a_sealed_secret_is_opened_for_it(settings: Settings) -> None:
     assert found_by_key(sealed) == {"invoice-1": "op_1", "invoice-é": "op_3"}
 
 
-@pytest.mark.parametrize("vault_keys", ["", f"a:{generate_key()}", f"b:{generate_key()}"])
+@pytest.mark.parametrize(
+    "vault_keys",
+    ["", f"a:{generate_key()}", f"b:{generate_key()}"],
+    ids=["no key", "another key of its ID", "another key"],
+)
 def test_without_the_key_that_sealed_it_nothing_is_changed(settings: Settings, vault_keys: str) -> None:
     seal(replace(settings, vault_keys=f"a:{generate_key()}"))
     with pytest.raises(VaultError):
