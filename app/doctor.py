@@ -22,7 +22,7 @@ from app.accounts import sealed
 from app.answer import to_text
 from app.events.hooks import HookStatus
 from app.service import Service
-from app.store import migrate
+from app.store import migrate, workers
 from app.store.columns import instant
 from app.store.tables import accounts, connections, deliveries, hooks, operations
 
@@ -124,6 +124,21 @@ def _queue(service: Service) -> Finding:
                 "Check that it runs, and REDIS_URL. Until then events leave with the worker's sweep, a minute late.",
             )
     return Finding(Level.OK, "Redis answers.")
+
+
+def _worker(service: Service) -> Finding:
+    with service.store.read() as connection:
+        seen = workers.seen_at(connection)
+    now = service.clock()
+    alive = sum(workers.is_alive(at, now) for at in seen)
+    if not alive:
+        since = f"since {to_text(max(seen))}" if seen else "so far"
+        return Finding(
+            Level.WRONG,
+            f"No worker has been alive {since}: no event is sent, nothing expires.",
+            "Start the line 'worker' of the Procfile, with the same settings as the web server.",
+        )
+    return Finding(Level.OK, f"Workers are alive ({alive}).")
 
 
 def _clock(service: Service) -> Finding:
@@ -235,6 +250,7 @@ CHECKS: tuple[tuple[str, Callable[[Service], Finding], bool], ...] = (
     ("files", _files, False),
     ("database", _database, False),
     ("queue", _queue, False),
+    ("worker", _worker, True),
     ("clock", _clock, True),
     ("keys", _keys, True),
     ("connections", _connections, True),

@@ -16,8 +16,10 @@ from app.accounts import secret
 from app.accounts.vault import Vault, generate_key
 from app.cli import main
 from app.doctor import CHECKS, Finding, Level
+from app.heartbeat import Heartbeat
 from app.model import system_clock
-from app.service import Service
+from app.service import Service, make_service
+from app.settings import Settings
 from app.store.engine import Store
 from app.store.tables import connections, hooks
 from app.store.troubles import Kind
@@ -39,7 +41,9 @@ def sound(world: World) -> Service:
     vault = Vault.from_setting(f"k1:{generate_key()}")
     with service.store.write() as connection:
         secret.reseal(connection, vault)
-    return replace(service, vault=vault)
+    service = replace(service, vault=vault)
+    Heartbeat(service).beat()
+    return service
 
 
 def hook_row(world: World, **values: object) -> dict[str, object]:
@@ -102,6 +106,14 @@ def test_a_redis_that_does_not_answer_is_found(world: World) -> None:
     assert "REDIS_URL" in wrong(found(service), "queue")
 
 
+def test_a_worker_that_is_gone_is_found(any_world: World) -> None:
+    assert "so far" in wrong(found(any_world.service), "worker")
+    Heartbeat(any_world.service).beat()
+    assert found(any_world.service)["worker"].level is Level.OK
+    any_world.clock.advance(minutes=10)
+    assert "since" in wrong(found(any_world.service), "worker")
+
+
 def test_a_clock_that_is_wrong_is_found(any_world: World) -> None:
     any_world.make_pass()
     any_world.clock.now -= timedelta(hours=1)
@@ -160,6 +172,7 @@ def test_the_command_prints_a_line_for_each_and_ends_with_one_when_something_is_
     assert before.exit_code == 1
     assert "Run 'passrail migrate'" in before.output
     assert command("migrate", DATA_DIR=str(tmp_path)).exit_code == 0
+    Heartbeat(make_service(Settings(data_dir=str(tmp_path)))).beat()
     after = command("doctor", DATA_DIR=str(tmp_path))
     assert after.exit_code == 0, after.output
     for name, _, _ in CHECKS:

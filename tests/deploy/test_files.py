@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.heartbeat import Heartbeat
 from tests.processes import ROOT, command_of
 from tests.strict import unavailable
 from tests.world import World
@@ -135,7 +136,9 @@ def test_every_alert_is_tested_on_a_quiet_and_a_troubled_service() -> None:
 
 
 def test_alerts_name_figures_that_the_service_has(world: World) -> None:
-    world.get("/v1/me")
+    world.make_hook("pass.created")
+    world.make_pass()
+    Heartbeat(world.service).beat()
     figures = world.client.get("/metrics").text
     rules = (DEPLOY / "alerts.yml").read_text()
     named = set(re.findall(r"\bpassrail_\w+", rules))
