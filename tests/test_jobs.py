@@ -102,5 +102,5 @@ def test_a_worker_that_lacks_a_key_of_a_hook_s_secret_does_not_start(world: Worl
     )
     assert (started.returncode, started.stderr.splitlines()[-1]) == (
         1,
-        "Error: VAULT_KEYS lacks keys that secrets of hooks were sealed with: lost.",
+        "Error: VAULT_KEYS lacks keys that secrets were sealed with: lost.",
     )

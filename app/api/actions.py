@@ -151,6 +151,8 @@ def _add_batch(blueprint: Blueprint, action: Action) -> None:
             for index, item in enumerate(data["items"]):
                 results.append(_run_item(caller, action, index, item, refusals))
         except DatabaseUnavailable as error:
+            if not results:
+                raise
             # What was done must be told: an item without a key would be done again by a repeat.
             refusals.append(problems.not_ready(error))
             results += [_refused(index, refusals[-1]) for index in range(len(results), len(data["items"]))]

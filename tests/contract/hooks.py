@@ -46,6 +46,7 @@ ABOUT_DATA = {
     r"These tiers have passes and cannot be left out: .*": "Which tiers have passes is not in the request.",
     r"Give a number that is .*": "Limits of numbers do not hold for numbers written as text.",
     r"The balance would be beyond .*": "The balance is not in the request.",
+    r"Give either external_id or email\.": "That one of two fields is given is said in words only.",
     r"Give an address .*": "A pattern does not say what a proper host is.",
 }
 

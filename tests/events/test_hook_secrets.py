@@ -84,16 +84,16 @@ def test_secrets_from_before_there_were_keys_are_read_and_then_sealed(any_world:
     expected = [(new, made[0]["secret"]), (made[1]["secret"],), (made[2]["secret"],)]
     for _ in range(2):
         assert [signed_with(any_world, hook["id"], vault) for hook in made] == expected
-        assert "the secrets of " in rotate_vault(any_world, KEYS)
+        rotate_vault(any_world, KEYS)
     assert {text.split(".")[0] for text in kept(any_world)} == {"v1"}
-    assert "the secrets of 0 hooks" in rotate_vault(any_world, KEYS)
+    assert "Encrypted 0 with" in rotate_vault(any_world, KEYS)
 
 
 def test_a_key_can_be_changed_and_the_old_one_thrown_away(sealed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.cli.vault.HOOKS_AT_ONCE", 2)
     made = [sealed.make_hook("pass.created") for _ in range(5)]
     new_key = f"k2:{generate_key()}"
-    assert "the secrets of 5 hooks with k2" in rotate_vault(sealed, f"{new_key},{KEYS}")
+    assert "Encrypted 6 with the key k2" in rotate_vault(sealed, f"{new_key},{KEYS}"), "of five hooks, and the service's"
     only_new = Vault.from_setting(new_key)
     assert [signed_with(sealed, hook["id"], only_new) for hook in made] == [(hook["secret"],) for hook in made]
 

@@ -35,6 +35,7 @@ BY_STATUS = {
     403: "InvalidAccessTokenError",
     404: "DataError",
     405: "DataError",
+    408: "ConnectionError",
     409: "DuplicateDataError",
     413: "DataError",
     415: "DataError",
@@ -451,7 +452,9 @@ def test_every_module_turns_every_problem_into_its_error(
 ) -> None:
     answer = json.dumps(problem).encode()
     stranger.answer = lambda path, headers, body: (problem["status"], "application/problem+json", answer)
-    expected = "ConnectionError" if problem["code"] == "idempotency-in-progress" else BY_STATUS[problem["status"]]
+    expected = BY_STATUS[problem["status"]]
+    if problem["status"] == 409 and problem["retryable"]:
+        expected = "ConnectionError"
     for module in project.components("module").keys() - {"watchPassEvents"}:
         error = error_of(connected_to_stranger, module, FILLED.get(module, {}))
         assert error.kind == expected, module

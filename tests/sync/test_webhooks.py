@@ -78,6 +78,7 @@ def test_a_customer_who_enrols_again_after_a_lost_deletion_has_one_valid_pass(co
     old = connected.make(external_id="c-1", email="ada@example.com")
     connected.server.delete(upstream_id(old))
     connected.server.outgoing.clear()
+    connected.world.clock.advance(seconds=1)
     connected.server.enrol("club", "c-1", holder={"email": "ada@example.com"})
     assert connected.settle() == ["pass.revoked", "pass.created"]
     assert (connected.get(old["id"])["status"], connected.get(old["id"])["email"]) == ("revoked", None)
