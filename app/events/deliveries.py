@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
@@ -22,7 +23,7 @@ from app.model import IdKind, new_id
 from app.store import pages
 from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.pages import Listing, Page, Range, hidden
+from app.store.pages import Listing, Page, Range, hidden, parameter
 from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
@@ -228,14 +229,20 @@ def page(
     connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
 ) -> Page[Delivery]:
     """Return at most `limit` deliveries, newest first, those older than the ID `before`."""
-    wanted, checks = Range([(deliveries.c.hook_id, hook_id)]), []
-    if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
-        wanted = Range([(deliveries.c.status, status.value), *wanted.equal], [UNDELIVERED])
-    elif status is not None:
-        checks = [hidden(deliveries.c.status == status.value)]
-    listing = Listing((deliveries.c.id,), [wanted], checks)
-    found = pages.read(connection, select(deliveries), listing, before, limit)
+    values = {"hook_id": hook_id, "status": None if status is None else status.value}
+    found = pages.read(connection, _listing(status), values, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
+
+
+@cache
+def _listing(status: DeliveryStatus | None) -> Listing:
+    of_hook, with_status = ((column, parameter(column)) for column in (deliveries.c.hook_id, deliveries.c.status))
+    wanted, checks = Range([of_hook]), []
+    if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
+        wanted = Range([with_status, of_hook], [UNDELIVERED])
+    elif status is not None:
+        checks = [hidden(deliveries.c.status == with_status[1])]
+    return Listing(select(deliveries), (deliveries.c.id,), [wanted], checks)
 
 
 def first_due(connection: Connection, hook_id: str) -> datetime | None:
