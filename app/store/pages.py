@@ -124,16 +124,15 @@ def read(
     Returns:
         Rows of `listing.whole`.
     """
-    is_postgresql = connection.dialect.name == "postgresql"
     values, has_cursor, last = {**values, "limit": limit + 1}, cursor is not None, None
     if cursor is not None:
         values.update(_named("before", _read_cursor(cursor, listing.order)))
     if listing.checks:
         looked = {**values, "limit": SCANNED, "offset": SCANNED - 1}
-        last = connection.execute(_last_looked_at(listing, is_postgresql, has_cursor), looked).first()
+        last = connection.execute(_last_looked_at(listing, has_cursor), looked).first()
     if last is not None:
         values.update(_named("last", tuple(last)))
-    rows = list(connection.execute(_rows(listing, is_postgresql, has_cursor, last is not None), values))
+    rows = list(connection.execute(_rows(listing, has_cursor, last is not None), values))
     place = None if last is None else tuple(last)
     if len(rows) > limit:
         del rows[limit:]
@@ -158,27 +157,27 @@ class Bounds(NamedTuple):
 
 
 @lru_cache(maxsize=KEPT)
-def _rows(listing: Listing, is_postgresql: bool, has_cursor: bool, has_last: bool) -> Select[Any]:
+def _rows(listing: Listing, has_cursor: bool, has_last: bool) -> Select[Any]:
     """Select the rows of a page, and one more."""
     before = _place("before", listing.order) if has_cursor else None
     least = _place("last", listing.order) if has_last else listing.least
-    found = _places(listing, listing.checks, Bounds(before, least), is_postgresql).subquery()
+    found = _places(listing, listing.checks, Bounds(before, least)).subquery()
     newest_first = [column.desc() for column in listing.order]
     return listing.whole.where(listing.order[-1].in_(select(found.c.id))).order_by(*newest_first)
 
 
 @lru_cache(maxsize=KEPT)
-def _last_looked_at(listing: Listing, is_postgresql: bool, has_cursor: bool) -> Select[Any]:
+def _last_looked_at(listing: Listing, has_cursor: bool) -> Select[Any]:
     """Select where a page stops looking; nothing where it gets to the end of the list."""
     before = _place("before", listing.order) if has_cursor else None
-    places = _places(listing, (), Bounds(before, listing.least), is_postgresql).subquery()
+    places = _places(listing, (), Bounds(before, listing.least)).subquery()
     query = select(places).order_by(*(column.desc() for column in places.c))
     return query.offset(bindparam("offset", type_=Integer)).limit(1)
 
 
-def _places(listing: Listing, checks: Sequence[Condition], bounds: Bounds, is_postgresql: bool) -> Select[Any]:
+def _places(listing: Listing, checks: Sequence[Condition], bounds: Bounds) -> Select[Any]:
     """Select the places of as many rows as `limit` says, greatest first."""
-    parts = [_places_in(part, listing.order, checks, bounds, is_postgresql) for part in listing.ranges]
+    parts = [_places_in(part, listing.order, checks, bounds) for part in listing.ranges]
     if len(parts) == 1:
         return parts[0]
     merged = union_all(*(select(part.subquery()) for part in parts)).subquery()
@@ -186,33 +185,19 @@ def _places(listing: Listing, checks: Sequence[Condition], bounds: Bounds, is_po
 
 
 def _places_in(
-    part: Range,
-    columns_of_order: Sequence[Column[Any]],
-    checks: Sequence[Condition],
-    bounds: Bounds,
-    is_postgresql: bool,
+    part: Range, columns_of_order: Sequence[Column[Any]], checks: Sequence[Condition], bounds: Bounds
 ) -> Select[Any]:
-    columns, values = [column for column, _ in part.equal], tuple(value for _, value in part.equal)
-    conditions = [*part.conditions, *checks]
+    # Each leading column has an equality of its own. PostgreSQL ends a scan at a bound on several columns together
+    # only where the first of them decides; otherwise it reads on through the rest of the index.
+    conditions = [*(column == value for column, value in part.equal), *part.conditions, *checks]
     order: Sequence[ColumnElement[Any]] = columns_of_order
     if not part.is_in_order:
         order = [unindexed(column).label(column.name) for column in columns_of_order]
-    if part.is_in_order and is_postgresql:
-        # The same in other words: PostgreSQL expects more rows of a comparison than of equal values, so that it reads
-        # them in order; and only the index that goes on with the list's order has this order.
-        order_by = [*columns, *order]
-        low, high = values + (bounds.least or ()), values + (bounds.before or ())
-        conditions.append(_row(order_by[: len(low)]) >= _literal(low))
-        upper = _row(order_by[: len(high)])
-        conditions.append(upper <= _literal(high) if bounds.before is None else upper < _literal(high))
-    else:
-        order_by = list(order)
-        conditions += [column == value for column, value in part.equal]
-        if bounds.before is not None:
-            conditions.append(_row(order) < _literal(bounds.before))
-        if bounds.least is not None:
-            conditions.append(_row(order) >= _literal(bounds.least))
-    return select(*order).where(*conditions).order_by(*(column.desc() for column in order_by)).limit(_LIMIT)
+    if bounds.before is not None:
+        conditions.append(_row(order) < _literal(bounds.before))
+    if bounds.least is not None:
+        conditions.append(_row(order) >= _literal(bounds.least))
+    return select(*order).where(*conditions).order_by(*(column.desc() for column in order)).limit(_LIMIT)
 
 
 def _row(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:

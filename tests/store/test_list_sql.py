@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import FrameType
 
+from sqlalchemy import Connection
 from sqlalchemy.sql import coercions
 
-from tests.store.test_plans import every_flat_list
+from tests.store.test_plans import List, every_flat_list
 from tests.world import World
 
 
-def expressions_built(work: Callable[[], object]) -> int:
+def expressions_built(listed: List, connection: Connection, account_id: str) -> int:
     """Count how often SQLAlchemy takes a value for a part of an expression, as whatever composes one has it do."""
     count = 0
 
@@ -22,7 +22,7 @@ def expressions_built(work: Callable[[], object]) -> int:
 
     sys.setprofile(watch)
     try:
-        work()
+        listed(connection, account_id)
     finally:
         sys.setprofile(None)
     return count
@@ -36,5 +36,5 @@ def test_a_list_that_was_asked_for_before_builds_no_sql(any_world: World) -> Non
                 continue
             for _ in range(2):  # what SQLAlchemy itself keeps of a statement, it makes when it runs the first time
                 listed(connection, any_world.account.id)
-            built[name] = expressions_built(lambda listed=listed: listed(connection, any_world.account.id))
+            built[name] = expressions_built(listed, connection, any_world.account.id)
     assert not any(built.values()), {name: times for name, times in built.items() if times}
