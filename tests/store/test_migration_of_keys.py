@@ -31,7 +31,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of a database as the version before left it."""
     url = ""
     if request.param == "postgresql":
-        new_database: NewDatabase = request.getfixturevalue("postgres_url")
+        new_database: NewDatabase = request.getfixturevalue("empty_postgres_url")
         url = new_database()
     (tmp_path / "data").mkdir()
     chosen = Settings(data_dir=str(tmp_path / "data"), database_url=url)
