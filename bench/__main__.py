@@ -20,7 +20,24 @@ PARTS = ("actions", "lists", "startup", "passkit", "beside", "hooks", "trip", "p
 )
 @click.option("--events", default=10_000, show_default=True, help="Events sent to hooks.")
 @click.option("--rate", default=40.0, show_default=True, help="Events a second.")
-def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, events: int, rate: float) -> None:
+@click.option(
+    "--passes",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(min=lists.SIZES[0]),
+    default=lists.SIZES,
+    show_default=True,
+    help="Passes that lists are read among; give it once for each database, the least first.",
+)
+def main(
+    parts: tuple[str, ...],
+    seconds: float,
+    rounds: int,
+    chosen: str,
+    events: int,
+    rate: float,
+    sizes: tuple[int, ...],
+) -> None:
     """Measure the service against a bare Flask route, lists at a million passes, the start, hooks, and the purge.
 
     `trip` counts what one action goes through.
@@ -38,7 +55,7 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, chosen: str, event
                 if part == "actions":
                     actions.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "lists":
-                    lists.run(kind, seconds=seconds)
+                    lists.run(kind, seconds=seconds, sizes=sizes)
                 elif part == "passkit":
                     passkit.run(kind, seconds=seconds, rounds=rounds)
                 elif part == "beside":

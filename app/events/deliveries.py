@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
@@ -22,18 +23,15 @@ from app.model import IdKind, new_id
 from app.store import pages
 from app.store.columns import Statement, from_milliseconds, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.pages import Listing, Page, Range, hidden
+from app.store.pages import Listing, Page, Range, hidden, parameter
 from app.store.tables import LEASED, PENDING, UNDELIVERED, deliveries
 
 JOB = "deliver"
 # Longer than an attempt can take (`sending.py`): who is late lost the delivery to somebody else.
 LEASE = timedelta(seconds=30)
 
-_INSERT = Statement(
-    insert(deliveries).values(
-        {column.name: bindparam(column.name) for column in deliveries.c if column.name != "finished_at"}
-    )
-)
+_NEW: dict[str, Any] = {column.name: bindparam(column.name) for column in deliveries.c if column.name != "finished_at"}
+_INSERT = Statement(insert(deliveries).values(_NEW))
 # A worker runs these for every delivery.
 _MINE = deliveries.c.hook_id == bindparam("hook_id")
 _UNDER_WAY = Statement(select(func.count()).where(_MINE, LEASED, deliveries.c.lease_until > bindparam("now")))
@@ -207,15 +205,13 @@ def ended(status: DeliveryStatus, now: datetime) -> dict[str, Any]:
 
 
 def _end_pending(connection: Connection, hook_id: str, status: DeliveryStatus, now: datetime) -> None:
-    pending = update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING)
-    connection.execute(pending.values(ended(status, now)))
+    connection.execute(update(deliveries).where(deliveries.c.hook_id == hook_id, PENDING).values(ended(status, now)))
 
 
 def get(connection: Connection, hook_id: str, delivery_id: str) -> Delivery | None:
     """Return the hook's delivery of this ID."""
-    query = select(deliveries).where(deliveries.c.hook_id == hook_id, deliveries.c.id == delivery_id)
-    row = connection.execute(query).first()
-    return None if row is None else _from_columns(row)
+    found = get_any(connection, delivery_id)
+    return None if found is None or found.hook_id != hook_id else found
 
 
 def get_any(connection: Connection, delivery_id: str) -> Delivery | None:
@@ -228,14 +224,18 @@ def page(
     connection: Connection, hook_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
 ) -> Page[Delivery]:
     """Return at most `limit` deliveries, newest first, those older than the ID `before`."""
-    wanted, checks = Range([(deliveries.c.hook_id, hook_id)]), []
-    if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
-        wanted = Range([(deliveries.c.status, status.value), *wanted.equal], [UNDELIVERED])
-    elif status is not None:
-        checks = [hidden(deliveries.c.status == status.value)]
-    listing = Listing((deliveries.c.id,), [wanted], checks)
-    found = pages.read(connection, select(deliveries), listing, before, limit)
+    values = {"hook_id": hook_id, "status": status and status.value}
+    found = pages.read(connection, _listing(status), values, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
+
+
+@cache
+def _listing(status: DeliveryStatus | None) -> Listing:
+    equal = [(column, parameter(column)) for column in (deliveries.c.status, deliveries.c.hook_id)]
+    if status in (DeliveryStatus.FAILED, DeliveryStatus.DROPPED):
+        return Listing(select(deliveries), (deliveries.c.id,), [Range(equal, [UNDELIVERED])])
+    checks = [] if status is None else [hidden(deliveries.c.status == parameter(deliveries.c.status))]
+    return Listing(select(deliveries), (deliveries.c.id,), [Range(equal[1:])], checks)
 
 
 def first_due(connection: Connection, hook_id: str) -> datetime | None:

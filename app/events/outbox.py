@@ -10,9 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, bindparam, insert, select, text, update
 
 from app.answer import to_text
 from app.events import deliveries
@@ -22,8 +23,9 @@ from app.model import Mode, Pass, first_event_id, new_event_id
 from app.store import pages
 from app.store.columns import Statement, instant, to_json, to_milliseconds
 from app.store.engine import post_after_commit
-from app.store.pages import Condition, Listing, Page, Place, Range, hidden
-from app.store.tables import events, hooks, programs
+from app.store.pages import Condition, Listing, Page, Place, Range, hidden, parameter
+from app.store.programs import OWN_ID
+from app.store.tables import events, hooks
 
 # An ID begins with the event's time. Those of earlier versions began with the time at which it was written, which is
 # less than this apart from it; migration 0006 sees to that.
@@ -160,31 +162,52 @@ def page(
     limit: int,
 ) -> Page[Event]:
     """Return at most `limit` events, newest first, those older than the event ID `before`."""
-    equal = {"type": event_type, "program_id": program_id}
-    mine = [(events.c.account_id, account_id), (events.c.mode, mode.value)]
-    checks: list[Condition] = []
-    if pass_id is not None:
-        ranges = [Range([(events.c.pass_id, pass_id)], [hidden(column == value) for column, value in mine])]
-        checks = [hidden(events.c[name] == value) for name, value in equal.items() if value is not None]
-    elif program_id is not None:
-        # A program's index names no account. Nobody else's is looked into.
-        is_own = (programs.c.id == program_id, programs.c.account_id == account_id, programs.c.mode == mode.value)
-        own_program = (events.c.program_id, select(programs.c.id).where(*is_own).scalar_subquery())
-        types = DESCRIPTIONS if event_type is None else (event_type,)
-        ranges = [Range([own_program, (events.c.type, one)]) for one in types]
-    else:
-        ranges = [Range(mine if event_type is None else [*mine, (events.c.type, event_type)])]
-    least: Place | None = None
+    values = {
+        "account_id": account_id,
+        "mode": mode.value,
+        "type": event_type,
+        "program_id": program_id,
+        "pass_id": pass_id,
+        "since": to_milliseconds(since),
+        "until": to_milliseconds(until),
+    }
+    given = frozenset(name for name, value in values.items() if value is not None)
     if since is not None:
-        least = (first_event_id(since - ID_TOLERANCE),)
-        checks.append(hidden(events.c.created_at >= to_milliseconds(since)))
+        values["since_id"] = first_event_id(since - ID_TOLERANCE)
     if until is not None:
         after = first_event_id(until + ID_TOLERANCE)
         before = after if before is None else min(before, after)
-        checks.append(hidden(events.c.created_at <= to_milliseconds(until)))
-    listing = Listing((events.c.id,), ranges, checks, least)
-    found = pages.read(connection, select(events), listing, before, limit)
+    found = pages.read(connection, _listing(given), values, before, limit)
     return Page([_from_columns(row) for row in found.items], found.next_cursor)
+
+
+@cache
+def _listing(given: frozenset[str]) -> Listing:
+    """Return where events are found by the filters of these names."""
+    mine = [(column, parameter(column)) for column in (events.c.account_id, events.c.mode)]
+    by_type = [(events.c.type, parameter(events.c.type))] if "type" in given else []
+    checks: list[Condition] = []
+    if "pass_id" in given:
+        ranges = [Range([(events.c.pass_id, parameter(events.c.pass_id))], [_is(column) for column, _ in mine])]
+        checks = [_is(column) for column in (events.c.type, events.c.program_id) if column.name in given]
+    elif "program_id" in given:
+        # A program's index names no account. Nobody else's is looked into.
+        own_program = (events.c.program_id, OWN_ID)
+        types = [[(events.c.type, one)] for one in DESCRIPTIONS]
+        ranges = [Range([own_program, *one]) for one in ([by_type] if by_type else types)]
+    else:
+        ranges = [Range([*mine, *by_type])]
+    least: Place | None = None
+    if "since" in given:
+        least = (parameter(events.c.id, "since_id"),)
+        checks.append(hidden(events.c.created_at >= parameter(events.c.created_at, "since")))
+    if "until" in given:
+        checks.append(hidden(events.c.created_at <= parameter(events.c.created_at, "until")))
+    return Listing(select(events), (events.c.id,), ranges, checks, least)
+
+
+def _is(column: Column[Any]) -> Condition:
+    return hidden(column == parameter(column))
 
 
 def _from_columns(columns: Sequence[Any]) -> Event:

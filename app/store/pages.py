@@ -6,22 +6,28 @@ then a page looks at `SCANNED` rows at most, and holds what fits among them. It 
 The planner of neither database gets a choice: without statistics, and for some accounts with them, it is wrong. So
 conditions are either those of the range's index or `hidden`, and each range is cut to the page before
 it is merged or joined.
+
+The SQL of a list is built once and kept: with a dozen ranges that takes longer than to read the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
+    Integer,
     Select,
     String,
     TextClause,
+    bindparam,
     case,
     false,
     literal,
@@ -32,10 +38,12 @@ from sqlalchemy import (
 )
 
 SCANNED = 2_000
+KEPT = 1_024  # more than there are combinations of filters
 MILLISECONDS_DIGITS = 15
 Item = TypeVar("Item")
 Condition = ColumnElement[bool] | TextClause
 Place = tuple[Any, ...]
+_LIMIT = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +69,30 @@ class Range:
     is_in_order: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """A list and where the database finds it.
+    """A list and where the database finds it. Its SQL is kept for it: make one for each combination of filters.
+
+    Values that differ from request to request are a `parameter` wherever they stand.
 
     Attributes:
+        whole: selects the rows as they are returned, without conditions.
         order: the ID, or an instant and the ID; the greatest come first.
         ranges: where its rows are; no row is in two of them.
         checks: conditions that no index answers.
         least: the least place of a row, in terms of `order`; None: there is no such bound.
     """
 
+    whole: Select[Any]
     order: tuple[Column[Any], ...]
     ranges: Sequence[Range]
     checks: Sequence[Condition] = ()
     least: Place | None = None
+
+
+def parameter(column: Column[Any], name: str | None = None) -> BindParameter[Any]:
+    """Return what stands for a value to compare with the column, called like the column or as given."""
+    return bindparam(name or column.name, type_=BigInteger() if isinstance(column.type, Integer) else String())
 
 
 def unindexed(column: Column[Any]) -> ColumnElement[Any]:
@@ -92,79 +109,95 @@ def hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return case((condition, true()), else_=false())
 
 
-def read(connection: Connection, whole: Select[Any], listing: Listing, cursor: str | None, limit: int) -> Page[Any]:
+def read(
+    connection: Connection, listing: Listing, values: Mapping[str, Any], cursor: str | None, limit: int
+) -> Page[Any]:
     """Read a page.
 
     Args:
         connection: of the database.
-        whole: selects the rows as they are returned, without conditions.
         listing: what is listed.
+        values: of its parameters.
         cursor: `next_cursor` of the page before; None: the first page.
         limit: most items of the page.
 
     Returns:
-        Rows of `whole`.
+        Rows of `listing.whole`.
     """
-    before = None if cursor is None else _read_cursor(cursor, listing.order)
-    last = _last_looked_at(connection, listing, before) if listing.checks else None
-    found = _places(connection, listing, Bounds(before, last or listing.least, limit + 1)).subquery()
-    newest_first = [column.desc() for column in listing.order]
-    query = whole.where(listing.order[-1].in_(select(found.c.id))).order_by(*newest_first)
-    rows = list(connection.execute(query))
+    values, has_cursor, last = {**values, "limit": limit + 1}, cursor is not None, None
+    if cursor is not None:
+        values.update(_named("before", _read_cursor(cursor, listing.order)))
+    if listing.checks:
+        looked = {**values, "limit": SCANNED, "offset": SCANNED - 1}
+        last = connection.execute(_last_looked_at(listing, has_cursor), looked).first()
+    if last is not None:
+        values.update(_named("last", tuple(last)))
+    rows = list(connection.execute(_rows(listing, has_cursor, last is not None), values))
+    place = None if last is None else tuple(last)
     if len(rows) > limit:
         del rows[limit:]
-        last = tuple(rows[-1]._mapping[column] for column in listing.order)
-    return Page(rows, None if last is None else "-".join(str(value) for value in last))
+        place = tuple(rows[-1]._mapping[column] for column in listing.order)
+    return Page(rows, None if place is None else "-".join(str(value) for value in place))
 
 
-def _last_looked_at(connection: Connection, listing: Listing, before: Place | None) -> Place | None:
-    """Return where a page stops looking; None where it gets to the end of the list."""
-    whole = Bounds(before, listing.least, SCANNED)
-    places = _places(connection, replace(listing, checks=()), whole).subquery()
-    query = select(places).order_by(*(column.desc() for column in places.c))
-    row = connection.execute(query.offset(SCANNED - 1).limit(1)).first()
-    return None if row is None else tuple(row)
+def _named(name: str, place: Place) -> dict[str, Any]:
+    return {f"{name}_{number}": value for number, value in enumerate(place)}
+
+
+def _place(name: str, order: Sequence[Column[Any]]) -> Place:
+    """Return the parameters that `_named` gives the values of."""
+    return tuple(parameter(column, f"{name}_{number}") for number, column in enumerate(order))
 
 
 class Bounds(NamedTuple):
-    """The part of a list that is looked at: places below `before`, down to `least`; at most `limit` rows."""
+    """The part of a list that is looked at: places below `before`, down to `least`."""
 
     before: Place | None
     least: Place | None
-    limit: int
 
 
-def _places(connection: Connection, listing: Listing, bounds: Bounds) -> Select[Any]:
-    """Select the places of rows, greatest first."""
-    parts = [_places_in(connection, part, listing, bounds) for part in listing.ranges]
+@lru_cache(maxsize=KEPT)
+def _rows(listing: Listing, has_cursor: bool, has_last: bool) -> Select[Any]:
+    """Select the rows of a page, and one more."""
+    before = _place("before", listing.order) if has_cursor else None
+    least = _place("last", listing.order) if has_last else listing.least
+    found = _places(listing, listing.checks, Bounds(before, least)).subquery()
+    newest_first = [column.desc() for column in listing.order]
+    return listing.whole.where(listing.order[-1].in_(select(found.c.id))).order_by(*newest_first)
+
+
+@lru_cache(maxsize=KEPT)
+def _last_looked_at(listing: Listing, has_cursor: bool) -> Select[Any]:
+    """Select where a page stops looking; nothing where it gets to the end of the list."""
+    before = _place("before", listing.order) if has_cursor else None
+    places = _places(listing, (), Bounds(before, listing.least)).subquery()
+    query = select(places).order_by(*(column.desc() for column in places.c))
+    return query.offset(bindparam("offset", type_=Integer)).limit(1)
+
+
+def _places(listing: Listing, checks: Sequence[Condition], bounds: Bounds) -> Select[Any]:
+    """Select the places of as many rows as `limit` says, greatest first."""
+    parts = [_places_in(part, listing.order, checks, bounds) for part in listing.ranges]
     if len(parts) == 1:
         return parts[0]
     merged = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    return select(merged).order_by(*(column.desc() for column in merged.c)).limit(bounds.limit)
+    return select(merged).order_by(*(column.desc() for column in merged.c)).limit(_LIMIT)
 
 
-def _places_in(connection: Connection, part: Range, listing: Listing, bounds: Bounds) -> Select[Any]:
-    columns, values = [column for column, _ in part.equal], tuple(value for _, value in part.equal)
-    conditions = [*part.conditions, *listing.checks]
-    order: Sequence[ColumnElement[Any]] = listing.order
+def _places_in(
+    part: Range, columns_of_order: Sequence[Column[Any]], checks: Sequence[Condition], bounds: Bounds
+) -> Select[Any]:
+    # Each leading column has an equality of its own. PostgreSQL ends a scan at a bound on several columns together
+    # only where the first of them decides; otherwise it reads on through the rest of the index.
+    conditions = [*(column == value for column, value in part.equal), *part.conditions, *checks]
+    order: Sequence[ColumnElement[Any]] = columns_of_order
     if not part.is_in_order:
-        order = [unindexed(column).label(column.name) for column in listing.order]
-    if part.is_in_order and connection.dialect.name == "postgresql":
-        # The same in other words: PostgreSQL expects more rows of a comparison than of equal values, so that it reads
-        # them in order; and only the index that goes on with the list's order has this order.
-        order_by = [*columns, *order]
-        low, high = values + (bounds.least or ()), values + (bounds.before or ())
-        conditions.append(_row(order_by[: len(low)]) >= _literal(low))
-        upper = _row(order_by[: len(high)])
-        conditions.append(upper <= _literal(high) if bounds.before is None else upper < _literal(high))
-    else:
-        order_by = list(order)
-        conditions += [column == value for column, value in part.equal]
-        if bounds.before is not None:
-            conditions.append(_row(order) < _literal(bounds.before))
-        if bounds.least is not None:
-            conditions.append(_row(order) >= _literal(bounds.least))
-    return select(*order).where(*conditions).order_by(*(column.desc() for column in order_by)).limit(bounds.limit)
+        order = [unindexed(column).label(column.name) for column in columns_of_order]
+    if bounds.before is not None:
+        conditions.append(_row(order) < _literal(bounds.before))
+    if bounds.least is not None:
+        conditions.append(_row(order) >= _literal(bounds.least))
+    return select(*order).where(*conditions).order_by(*(column.desc() for column in order)).limit(_LIMIT)
 
 
 def _row(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, and_, bindparam, func, or_, select
 
 from app.model import InstallState, Mode, Status
 from app.store import pages
 from app.store.columns import to_milliseconds
-from app.store.pages import Condition, Listing, Page, Place, Range, hidden
+from app.store.pages import Condition, Listing, Page, Place, Range, hidden, parameter
 from app.store.passes import WITH_PROGRAM, Found, found_from
-from app.store.tables import EXPIRY_NOT_NOTIFIED, HAS_EMAIL, passes, programs
+from app.store.programs import OWN_ID
+from app.store.tables import EXPIRY_NOT_NOTIFIED, HAS_EMAIL, passes
 
 Equal = tuple[Column[Any], Any]
 # The values of `closed_by`.
 NOTHING, EXPIRED, REDEEMED, REVOKED = "nothing", "expired", "redeemed", "revoked"
+NOW = parameter(passes.c.expires_at, "now")
+_IS_VALID = or_(passes.c.expires_at.is_(None), passes.c.expires_at > NOW)
+_IS_LATE = (EXPIRY_NOT_NOTIFIED, passes.c.expires_at <= NOW)
+_LATE = select(func.count()).select_from(
+    select(passes.c.id)
+    .where(*_IS_LATE)
+    .order_by(passes.c.expires_at)
+    .limit(bindparam("limit", type_=Integer))
+    .subquery()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,84 +59,95 @@ def page(
 
     Newest first; with `updated_since` those that changed last come first, for nothing else can be read from an index.
     """
-    answered, ranges = _Choice(account_id, mode, wanted, now).ranges(connection)
-    order: tuple[Column[Any], ...] = (passes.c.id,)
-    least: Place | None = None
-    if wanted.updated_since is not None:
-        order, least = (passes.c.updated_at, passes.c.id), (to_milliseconds(wanted.updated_since), "")
-    checks = [check for name, check in _checks(wanted, now).items() if name not in answered]
-    found = pages.read(connection, WITH_PROGRAM, Listing(order, ranges, checks, least), cursor, limit)
+    values = _values(account_id, mode, wanted, now)
+    given = frozenset(name for name, value in values.items() if value is not None)
+    are_many_late = _reads_late(wanted) and _count_late(connection, now) > pages.SCANNED
+    listing = _listing(given, wanted.status, are_many_late)
+    found = pages.read(connection, listing, values, cursor, limit)
     return Page([found_from(row) for row in found.items], found.next_cursor)
 
 
-def _checks(wanted: PassFilter, now: datetime) -> dict[str, Condition]:
-    """Return each filter as a condition that is looked up in no index."""
-    values = {
+def _values(account_id: str, mode: Mode, wanted: PassFilter, now: datetime) -> dict[str, Any]:
+    """Return the values of the parameters; None where nothing is asked for. `_listing` has a status of its own."""
+    return {
+        "account_id": account_id,
+        "mode": mode.value,
         "program_id": wanted.program_id,
         "tier_id": wanted.tier_id,
         "email": wanted.email,
+        "external_id": wanted.external_id,
         "install_state": None if wanted.install_state is None else wanted.install_state.value,
+        "updated_since": to_milliseconds(wanted.updated_since),
+        "now": to_milliseconds(now),
     }
-    checks: dict[str, Condition] = {
-        name: hidden(passes.c[name] == value) for name, value in values.items() if value is not None
-    }
-    if wanted.status is not None:
-        checks["status"] = hidden(_has_status(wanted.status, now))
-    return checks
 
 
-def _has_status(status: Status, now: datetime) -> ColumnElement[bool]:
+@cache
+def _listing(given: frozenset[str], status: Status | None, are_many_late: bool) -> Listing:
+    """Return where passes are found by the filters of these names, and by status."""
+    answered, ranges = _Choice(given, status, are_many_late).ranges()
+    order: tuple[Column[Any], ...] = (passes.c.id,)
+    least: Place | None = None
+    if "updated_since" in given:
+        order, least = (passes.c.updated_at, passes.c.id), (parameter(passes.c.updated_at, "updated_since"), "")
+    checked = [passes.c[name] for name in ("program_id", "tier_id", "email", "install_state")]
+    checks = [_is(column) for column in checked if column.name in given - answered]
+    if status is not None and "status" not in answered:
+        checks.append(hidden(_has_status(status)))
+    return Listing(WITH_PROGRAM, order, ranges, checks, least)
+
+
+def _is(column: Column[Any]) -> Condition:
+    return hidden(column == parameter(column))
+
+
+def _has_status(status: Status) -> ColumnElement[bool]:
     """`Pass.status` as SQL; a test compares the two."""
-    closed_by, expires_at = passes.c.closed_by, passes.c.expires_at
+    closed_by = passes.c.closed_by
     match status:
         case Status.REVOKED | Status.REDEEMED:
             return closed_by == status.value
         case Status.EXPIRED:
-            return and_(closed_by.in_([NOTHING, EXPIRED]), expires_at <= to_milliseconds(now))
+            return and_(closed_by.in_([NOTHING, EXPIRED]), passes.c.expires_at <= NOW)
         case Status.ACTIVE:
-            return and_(closed_by.in_([NOTHING, EXPIRED]), _is_valid(now))
-
-
-def _is_valid(now: datetime) -> ColumnElement[bool]:
-    return or_(passes.c.expires_at.is_(None), passes.c.expires_at > to_milliseconds(now))
+            return and_(closed_by.in_([NOTHING, EXPIRED]), _IS_VALID)
 
 
 class _Choice:
     """Chooses what is read from an index: a pair that has one, else what likely narrows the list most."""
 
-    def __init__(self, account_id: str, mode: Mode, wanted: PassFilter, now: datetime) -> None:
-        self._account_id, self._mode, self._wanted, self._now = account_id, mode, wanted, now
-        self._mine: list[Equal] = [(passes.c.account_id, account_id), (passes.c.mode, mode.value)]
-        # A program's index names no account. Nobody else's is looked into.
-        self._scope = self._mine if wanted.program_id is None else [(passes.c.program_id, self._own_program())]
+    def __init__(self, given: frozenset[str], status: Status | None, are_many_late: bool) -> None:
+        self._given, self._status, self._are_many_late = given, status, are_many_late
+        self._mine = [_equal(passes.c.account_id), _equal(passes.c.mode)]
+        self._scope: list[Equal] = self._mine
+        if "program_id" in given:
+            # A program's index names no account. Nobody else's is looked into.
+            self._scope = [(passes.c.program_id, OWN_ID)]
 
-    def _own_program(self) -> ScalarSelect[str]:
-        own = (programs.c.account_id == self._account_id, programs.c.mode == self._mode.value)
-        return select(programs.c.id).where(programs.c.id == self._wanted.program_id, *own).scalar_subquery()
-
-    def ranges(self, connection: Connection) -> tuple[set[str], list[Range]]:
+    def ranges(self) -> tuple[set[str], list[Range]]:
         """Return where in the indexes the passes are, and which filters that answers."""
-        wanted, scope = self._wanted, self._scope
-        if wanted.external_id is not None:
-            program = [] if wanted.program_id is None else [(passes.c.program_id, wanted.program_id)]
-            equal = [*self._mine, (passes.c.external_id, wanted.external_id), *program]
+        given, scope = self._given, self._scope
+        if "external_id" in given:
+            program = [_equal(passes.c.program_id)] if "program_id" in given else []
+            equal = [*self._mine, _equal(passes.c.external_id), *program]
             # One in each program, and those that were revoked for good.
             return {"program_id"}, [Range(equal, is_in_order=False)]
-        if wanted.updated_since is not None:
+        if "updated_since" in given:
             return {"program_id"}, [Range(scope)]
-        if wanted.email is not None:
-            return {"email"}, [Range([*self._mine, (passes.c.email, wanted.email)], [HAS_EMAIL])]
-        if wanted.tier_id is not None:
-            return {"program_id", "tier_id"}, [Range([*scope, (passes.c.tier_id, wanted.tier_id)])]
-        if wanted.status is not None:
-            return self._of_status(connection, wanted.status)
-        if wanted.program_id is not None:
+        if "email" in given:
+            return {"email"}, [Range([*self._mine, _equal(passes.c.email)], [HAS_EMAIL])]
+        if "tier_id" in given:
+            return {"program_id", "tier_id"}, [Range([*scope, _equal(passes.c.tier_id)])]
+        if self._status is not None:
+            return self._of_status(self._status)
+        if "program_id" in given:
             ends = (NOTHING, EXPIRED, REDEEMED, REVOKED)
             return {"program_id"}, [self._closed_by(end) for end in ends]
-        states = [wanted.install_state] if wanted.install_state is not None else list(InstallState)
-        return {"install_state"}, [Range([*scope, (passes.c.install_state, state.value)]) for state in states]
+        if "install_state" in given:
+            return {"install_state"}, [Range([*scope, _equal(passes.c.install_state)])]
+        return set(), [Range([*scope, (passes.c.install_state, state.value)]) for state in InstallState]
 
-    def _of_status(self, connection: Connection, status: Status) -> tuple[set[str], list[Range]]:
+    def _of_status(self, status: Status) -> tuple[set[str], list[Range]]:
         """Return the ranges of a status, of one program or of all.
 
         That a pass has expired is in the index once an event has told of it, within about a minute. Until then it is
@@ -133,30 +156,34 @@ class _Choice:
         """
         if status in (Status.REVOKED, Status.REDEEMED):
             return {"program_id", "status"}, [self._closed_by(status.value)]
-        if _count_late(connection, self._now) > pages.SCANNED:
+        if self._are_many_late:
             ends = [NOTHING, EXPIRED] if status is Status.EXPIRED else [NOTHING]
             return {"program_id"}, [self._closed_by(end) for end in ends]
         if status is Status.ACTIVE:
-            return {"program_id", "status"}, [self._closed_by(NOTHING, _is_valid(self._now))]
+            return {"program_id", "status"}, [self._closed_by(NOTHING, _IS_VALID)]
         return {"program_id", "status"}, [self._closed_by(EXPIRED), self._late()]
 
     def _closed_by(self, end: str, *conditions: Condition) -> Range:
         return Range([*self._scope, (passes.c.closed_by, end)], conditions)
 
     def _late(self) -> Range:
-        wanted = self._wanted
-        own = {passes.c.account_id: self._account_id, passes.c.mode: self._mode.value}
-        if wanted.program_id is not None:
-            own[passes.c.program_id] = wanted.program_id
-        conditions = [*_is_late(self._now), *(hidden(column == value) for column, value in own.items())]
-        return Range([], conditions, is_in_order=False)
+        own = [passes.c.account_id, passes.c.mode]
+        if "program_id" in self._given:
+            own.append(passes.c.program_id)
+        return Range([], [*_IS_LATE, *(_is(column) for column in own)], is_in_order=False)
+
+
+def _equal(column: Column[Any]) -> Equal:
+    return column, parameter(column)
+
+
+def _reads_late(wanted: PassFilter) -> bool:
+    """Say whether the index of statuses is read for a status that time alone changes."""
+    narrower = (wanted.external_id, wanted.updated_since, wanted.email, wanted.tier_id)
+    return wanted.status in (Status.ACTIVE, Status.EXPIRED) and all(value is None for value in narrower)
 
 
 def _count_late(connection: Connection, now: datetime) -> int:
     """Count the passes of all accounts that have expired and that no event has told of yet, up to a bound."""
-    query = select(passes.c.id).where(*_is_late(now)).order_by(passes.c.expires_at).limit(pages.SCANNED + 1)
-    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-
-
-def _is_late(now: datetime) -> list[Condition]:
-    return [EXPIRY_NOT_NOTIFIED, passes.c.expires_at <= to_milliseconds(now)]
+    values = {"now": to_milliseconds(now), "limit": pages.SCANNED + 1}
+    return connection.execute(_LATE, values).scalar_one()

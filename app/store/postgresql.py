@@ -85,7 +85,7 @@ def with_timeouts(url: URL) -> URL:
 
 
 def prepare(engine: Engine, wait_seconds: float, statement_seconds: int) -> None:
-    """Give an engine's connections limits on time, and replace those that the server has ended.
+    """Give an engine's connections limits on time and plans, and replace those that the server has ended.
 
     Args:
         engine: that has not connected yet.
@@ -96,7 +96,13 @@ def prepare(engine: Engine, wait_seconds: float, statement_seconds: int) -> None
     @event.listens_for(engine, "connect")
     def on_connect(driver: Any, _record: object) -> None:
         driver.autocommit = True
-        limits = {"lock_timeout": f"{wait_seconds:.0f}s", "statement_timeout": f"{statement_seconds}s"}
+        limits = {
+            "lock_timeout": f"{wait_seconds:.0f}s",
+            "statement_timeout": f"{statement_seconds}s",
+            # A bitmap has no order. Where PostgreSQL takes a long list for a short one, it would sort it whole for the
+            # sake of one page (`pages.py`).
+            "enable_bitmapscan": "off",
+        }
         driver.execute("; ".join(f"SET {name} = '{value}'" for name, value in limits.items()))
         if statement_seconds:
             _give_up_after(driver, statement_seconds + SPARE_SECONDS, engine.dialect.loaded_dbapi.errors._WaitTimeout)

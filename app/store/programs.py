@@ -21,6 +21,17 @@ _BY_ID = Statement(
     )
 )
 
+# Selects the ID `program_id` where it is one of the account's own; nothing where it is not.
+OWN_ID = (
+    select(programs.c.id)
+    .where(
+        programs.c.id == bindparam("program_id"),
+        programs.c.account_id == bindparam("account_id"),
+        programs.c.mode == bindparam("mode"),
+    )
+    .scalar_subquery()
+)
+
 
 def get(connection: Connection, account_id: str, mode: Mode, program_id: str) -> Program | None:
     """Return the program, or None where this account has none of that ID in that mode."""
