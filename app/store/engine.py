@@ -249,8 +249,7 @@ class Store:
     @contextmanager
     def _write_to_postgresql(self) -> Iterator[Connection]:
         with self._telling_unavailable(), self._postgresql() as connection:
-            driver: Any = connection.connection.dbapi_connection
-            postgresql.begin(connection)
+            driver = postgresql.begin(connection)
             try:
                 yield connection
                 postgresql.commit(connection, driver)

@@ -155,7 +155,6 @@ def test_postgresql_that_is_read_only_says_so_and_heals(on_postgresql: World) ->
         assert_unavailable(create(on_postgresql), READ_ONLY)
         assert on_postgresql.get(f"/v1/passes/{made['id']}").status_code == 200
         other.execute(f'ALTER DATABASE "{other.info.dbname}" SET default_transaction_read_only = off')
-        on_postgresql.service.store.close()
     assert create(on_postgresql).status_code == 200
 
 
