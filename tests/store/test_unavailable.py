@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.store import engine, postgresql, troubles
-from app.store.engine import WriterQueue
 from app.store.troubles import Kind
 from app.store.unavailable import AWAY, BUSY, CROWDED, FULL, READ_ONLY, DatabaseUnavailable
+from app.store.writers import WriterQueue
 from app.sweeps import each
 from tests.postgres import NewDatabase
 from tests.world import MEMBERSHIP, World, make_world
