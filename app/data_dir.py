@@ -6,6 +6,7 @@ It holds people's names and addresses, and secrets of hooks. What is made in it 
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from app.settings import InvalidSetting
@@ -45,6 +46,21 @@ def prepare(data_dir: str) -> Path:
             if not os.access(path, os.R_OK | os.W_OK):
                 raise _no_right(folder, path)
     return folder
+
+
+@cache
+def prepare_once(data_dir: str) -> Path:
+    """Do it once for this process and those that are forked from it.
+
+    A web process that takes another one's place while a file is read-only has to start: it answers reads and health.
+
+    Returns:
+        As `prepare`.
+
+    Raises:
+        InvalidSetting: as `prepare`.
+    """
+    return prepare(data_dir)
 
 
 def _make_private(path: Path) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # What cannot be used ends gunicorn here with a sentence; in its workers it would be a traceback from each.
 _settings = load_settings()
 make_vault(_settings)
-data_dir.prepare(_settings.data_dir)
+data_dir.prepare_once(_settings.data_dir)
 
 
 class JsonLogger(Logger):  # type: ignore[misc]

@@ -36,7 +36,7 @@ _deliver_times: dict[str, datetime] = {}
 try:
     _settings = load_settings()
     make_vault(_settings)
-    data_dir.prepare(_settings.data_dir)
+    data_dir.prepare_once(_settings.data_dir)
 except InvalidSetting as error:
     raise SystemExit(f"Error: {error}") from None
 # What is due within this time gets a job of its own at the exact moment; the sweep that finds the rest is not rarer.

@@ -83,8 +83,8 @@ def databases(kind: str) -> Iterator[NewDatabase]:
         binaries = postgres.find_binaries()
         if binaries is None:
             raise BenchFailed("PostgreSQL is not installed. Install it, or give --database sqlite.")
-        with patch.object(postgres, "SETTINGS", _POSTGRESQL), postgres.running_server(binaries) as port:
-            yield lambda: _make(folder, _new_postgresql(port))
+        with patch.object(postgres, "SETTINGS", _POSTGRESQL), postgres.running_server(binaries) as cluster:
+            yield lambda: _make(folder, _new_postgresql(cluster.port))
 
 
 def _new_postgresql(port: int) -> str:

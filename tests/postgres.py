@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -50,8 +50,8 @@ def _postgres() -> Iterator[Server]:
     binaries = find_binaries()
     if binaries is None:
         unavailable("postgresql", "apt-get install postgresql")
-    with running_server(binaries) as port:
-        yield Server(port)
+    with running_server(binaries) as cluster:
+        yield Server(cluster.port)
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +77,32 @@ def find_binaries() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
+class Cluster:
+    """A server over a temporary folder, which can be stopped and started again."""
+
+    def __init__(self, binaries: Path, folder: Path, as_user: Sequence[str], settings: Sequence[str]) -> None:
+        self.port = free_port()
+        options = [text for setting in (*SETTINGS, *settings) for text in ("-c", setting)]
+        place = ["-D", folder / "data", "-h", "127.0.0.1", "-p", self.port, "-k", folder]
+        self._command = [*as_user, *map(str, [binaries / "postgres", *place, *options])]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=subprocess.STDOUT)
+        _wait_for(self._process, self.port, self._folder / "log")
+
+    def stop(self) -> None:
+        """Stop the server at once: whatever it is doing is broken off, and recovered at its next start."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(20)
+
+
 @contextmanager
-def running_server(binaries: Path) -> Iterator[int]:
+def running_server(binaries: Path, *settings: str) -> Iterator[Cluster]:
     """Run a server on a free local port over a temporary folder."""
     # PostgreSQL refuses to run as root: a container's root becomes the user of Debian's package. The folder is not
     # pytest's, because those let nobody else in.
@@ -90,17 +114,12 @@ def running_server(binaries: Path) -> Iterator[int]:
         data = folder / "data"
         make = [binaries / "initdb", "-D", data, "-U", "passrail", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
         _run([*as_user, *map(str, make)], folder)
-        port = free_port()
-        options = [text for setting in SETTINGS for text in ("-c", setting)]
-        serve = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, *options]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen([*as_user, *map(str, serve)], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        cluster = Cluster(binaries, folder, as_user, settings)
         try:
-            _wait_for(server, port, folder / "log")
-            yield port
+            cluster.start()
+            yield cluster
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once, nothing tidied up: the folder goes anyway
-            server.wait(20)
+            cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

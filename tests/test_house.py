@@ -137,7 +137,7 @@ TIME_CALLS = {
     "time.gmtime",
 }
 MAY_ASK_FOR_THE_TIME = {
-    "app/store/engine.py": "how long a writer has waited for its turn",
+    "app/store/writers.py": "how long a writer has waited for its turn",
     "app/issuers/passkit/transport.py": "how long a call to PassKit has taken; tests hand in another one",
     "app/server/worker.py": "how long a client may take",
     "app/timed.py": "how long an answer may take",

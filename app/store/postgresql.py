@@ -22,9 +22,18 @@ _WAITING = "passrail_waiting"
 _BEGIN = ("BEGIN", None)
 
 
-def begin(connection: Connection) -> None:
-    """Begin a transaction: from now on statements may wait."""
+def begin(connection: Connection) -> Any:
+    """Begin a transaction: from now on statements may wait. Return the driver's connection.
+
+    A session that began while the database was read-only stays so when the database is not any more: a new one takes
+    its place.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if driver.info.parameter_status("default_transaction_read_only") == "on":  # the server tells it unasked
+        connection.invalidate()
+        driver = connection.connection.dbapi_connection
     connection.info[_WAITING] = [_BEGIN]
+    return driver
 
 
 def add(connection: Connection, sql: str, values: Any) -> None:

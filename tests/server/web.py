@@ -79,8 +79,9 @@ def serving(
         within: see `running`.
     """
     data = data or folder / "data"
-    world, port, log = make_world(data), free_port(), folder / "log"
-    settings = {"DATA_DIR": str(data), "HOST": HOST, "PORT": str(port), **NO_LIMIT, **(environment or {})}
+    environment = environment or {}
+    world, port, log = make_world(data, environment.get("DATABASE_URL", "")), free_port(), folder / "log"
+    settings = {"DATA_DIR": str(data), "HOST": HOST, "PORT": str(port), **NO_LIMIT, **environment}
     with running("web", settings, log, within) as process:
         web = Web(world, port, process.pid, log)
         wait_until(lambda: process.poll() is not None or web.is_healthy(), "the server")

@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.store import engine, postgresql, troubles
-from app.store.engine import WriterQueue
 from app.store.troubles import Kind
 from app.store.unavailable import AWAY, BUSY, CROWDED, FULL, READ_ONLY, DatabaseUnavailable
+from app.store.writers import WriterQueue
 from app.sweeps import each
 from tests.postgres import NewDatabase
 from tests.world import MEMBERSHIP, World, make_world
@@ -155,7 +155,6 @@ def test_postgresql_that_is_read_only_says_so_and_heals(on_postgresql: World) ->
         assert_unavailable(create(on_postgresql), READ_ONLY)
         assert on_postgresql.get(f"/v1/passes/{made['id']}").status_code == 200
         other.execute(f'ALTER DATABASE "{other.info.dbname}" SET default_transaction_read_only = off')
-        on_postgresql.service.store.close()
     assert create(on_postgresql).status_code == 200
 
 
