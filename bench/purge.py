@@ -15,7 +15,7 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from app.model import Mode, system_clock
 from app.store.columns import to_milliseconds
@@ -70,6 +70,9 @@ def run(kind: str, *, seconds: float, rows: int = ROWS) -> Measured:
         database = new_database()
         with database.store() as store:
             filling.fill(store, database.account.id, PASSES)
+            with store.write() as connection:  # their IDs look old, and what is old is to be counted
+                connection.execute(delete(operations))
+                connection.execute(delete(events))
         begun = time.perf_counter()
         add_old_rows(database, rows)
         say(f"Purge on {TITLES[kind]}: stored {rows} old rows in {time.perf_counter() - begun:.1f} s.")
@@ -88,7 +91,7 @@ def add_old_rows(database: Database, rows: int) -> None:
     with database.store() as store:
         for first in range(0, rows // 2, CHUNK):
             numbers = range(first, min(first + CHUNK, rows // 2))
-            names = [f"0{number:031x}" for number in numbers]
+            names = [f"00000000010d{number:021x}" for number in numbers]
             pass_ids = [filling.pass_id(number % PASSES) for number in numbers]
             with store.write() as connection:
                 connection.execute(

@@ -45,7 +45,8 @@ class Project:
 
     def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `make` as somebody whose PATH has only this Python."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS", "MAKELEVEL", "VIRTUAL_ENV")}
+        left_out = ("PYTHON", "MAKEFLAGS", "MAKELEVEL", "VIRTUAL_ENV")
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
         kept["PATH"] = f"{self.folder / 'path' / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["make", "--no-print-directory", *arguments],

@@ -23,6 +23,8 @@ class Limit(Documented):
         return {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON has one kind of number: 5.0 is 5
         if not _WHOLE.fullmatch(str(value)) or not 1 <= int(value) <= LIMIT_MAX:
             raise ma.ValidationError(f"Give a whole number from 1 to {LIMIT_MAX}.")
         return int(value)

@@ -166,7 +166,8 @@ def write_pass(
         # Events of one pass have times of their own, so that these tell their order.
         after = replace(after, updated_at=after.updated_at + (len(told) - 1) * MOMENT)
     is_gone = after.deleted_at is not None and (row is None or row.deleted_at is None)
-    if is_gone:
+    if is_gone and after.upstream_id is not None:
+        # Whoever erases a person waits for the issuer, and somebody else may finish what was begun.
         after = without_names(connection, service, after)
     if row is None:
         passes.add(connection, after)

@@ -9,12 +9,15 @@ the statement's own work. BEGIN, inserts and updates wait here; the next stateme
 
 from __future__ import annotations
 
+import logging
 import select
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
+# What is rolled back amid a pipeline is no news: the exception that led to it goes its way.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 CONNECT_SECONDS = 5
 SEND_SECONDS = 15  # until a server that takes no data any more is given up
 SPARE_SECONDS = 2  # that a statement's end may be late

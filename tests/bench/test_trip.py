@@ -28,8 +28,8 @@ def test_everything_on_the_way_is_counted(trips: dict[str, Trip], name: str) -> 
 
 
 def test_an_action_passes_through_few_files(trips: dict[str, Trip]) -> None:
-    assert len(trips[BUILTIN].files) <= 20
-    assert len(trips[PASSKIT].files) <= 38
+    assert len(trips[BUILTIN].files) <= 24
+    assert len(trips[PASSKIT].files) <= 42
 
 
 def test_the_transactions_are_those_that_the_issuer_needs(trips: dict[str, Trip]) -> None:

@@ -93,7 +93,9 @@ def test_a_key_can_be_changed_and_the_old_one_thrown_away(sealed: World, monkeyp
     monkeypatch.setattr("app.cli.vault.HOOKS_AT_ONCE", 2)
     made = [sealed.make_hook("pass.created") for _ in range(5)]
     new_key = f"k2:{generate_key()}"
-    assert "Encrypted 6 with the key k2" in rotate_vault(sealed, f"{new_key},{KEYS}"), "of five hooks, and the service's"
+    assert "Encrypted 6 with the key k2" in rotate_vault(
+        sealed, f"{new_key},{KEYS}"
+    )  # five hooks, and the service's own
     only_new = Vault.from_setting(new_key)
     assert [signed_with(sealed, hook["id"], only_new) for hook in made] == [(hook["secret"],) for hook in made]
 
