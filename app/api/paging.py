@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import marshmallow as ma
@@ -23,7 +24,7 @@ class Limit(Documented):
         return {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float | Decimal) and 1 <= value <= LIMIT_MAX and value % 1 == 0:
             value = int(value)  # JSON has one kind of number: 5.0 is 5
         if not _WHOLE.fullmatch(str(value)) or not 1 <= int(value) <= LIMIT_MAX:
             raise ma.ValidationError(f"Give a whole number from 1 to {LIMIT_MAX}.")

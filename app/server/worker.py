@@ -31,7 +31,7 @@ ANSWER_SECONDS = 30.0  # for the client to take an answer
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
 STOP_SECONDS = 2.0  # for a request that may be under way on a kept connection when the process is asked to stop
-GIVE_WAY_SECONDS = 0.005
+GIVE_WAY_SECONDS = 0.05  # longer than a busy machine leaves a process without a processor
 START_SECONDS = 10.0  # a process waits at most so long for the others that start with it
 
 _CHUNK = 64 * 1024

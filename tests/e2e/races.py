@@ -43,9 +43,10 @@ def race(stage: Stage, scene: Scene, name: str, call: Call) -> Outcome:
 
 
 def sort_out(stage: Stage, scene: Scene, name: str, answers: Sequence[Answer]) -> Outcome:
-    """Sort the answers of a race and count its effect."""
+    """Sort the answers of a race and count its effect. Who is not let in is told to wait, as the second ones are."""
     done = [answer for answer in answers if answer.status == 200]
-    in_progress = [answer for answer in answers if answer.is_in_progress and int(answer.headers["retry-after"]) >= 1]
+    waits = [answer for answer in answers if answer.is_in_progress or answer.code == "too-busy"]
+    in_progress = [answer for answer in waits if int(answer.headers["retry-after"]) >= 1]
     seen = stage.look(scene, name)
     return Outcome(
         firsts=[answer for answer in done if not answer.is_replay],
