@@ -21,8 +21,9 @@ from app import sweeps
 from app.accounts import sealed
 from app.answer import to_text
 from app.events.hooks import HookStatus
+from app.heartbeat import living
 from app.service import Service
-from app.store import migrate, workers
+from app.store import migrate
 from app.store.columns import instant
 from app.store.tables import accounts, connections, deliveries, hooks, operations
 
@@ -127,12 +128,8 @@ def _queue(service: Service) -> Finding:
 
 
 def _worker(service: Service) -> Finding:
-    with service.store.read() as connection:
-        seen = workers.seen_at(connection)
-    now = service.clock()
-    alive = sum(workers.is_alive(at, now) for at in seen)
+    alive, since = living(service)
     if not alive:
-        since = f"since {to_text(max(seen))}" if seen else "so far"
         return Finding(
             Level.WRONG,
             f"No worker has been alive {since}: no event is sent, nothing expires.",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.answer import to_text
 from app.errors import NotReady
+from app.heartbeat import living
 from app.service import current_service
-from app.store import workers
 from app.store.migrate import is_current
 
 
@@ -46,13 +45,9 @@ def ready() -> Response:
 
 
 def _check_worker() -> None:
-    service = current_service()
-    with service.store.read() as connection:
-        seen = workers.seen_at(connection)
-    now = service.clock()
-    if any(workers.is_alive(at, now) for at in seen):
+    number, since = living(current_service())
+    if number:
         return
-    since = f"since {to_text(max(seen))}" if seen else "so far"
     raise NotReady(
         f"No worker has been alive {since}: events are not sent, expiries not told. Start the line `worker` of the "
         "Procfile, with the same DATABASE_URL."

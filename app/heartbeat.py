@@ -6,12 +6,21 @@ import logging
 import threading
 import time
 
+from app.answer import to_text
 from app.model import IdKind, new_id
 from app.service import Service
 from app.store import workers
 
 BEAT_SECONDS = 20.0
 _log = logging.getLogger(__name__)
+
+
+def living(service: Service) -> tuple[int, str]:
+    """Return how many workers are alive, and when the last one was: words that end "No worker has been alive"."""
+    with service.store.read() as connection:
+        seen = workers.seen_at(connection)
+    now = service.clock()
+    return sum(workers.is_alive(at, now) for at in seen), f"since {to_text(max(seen))}" if seen else "so far"
 
 
 class Heartbeat:

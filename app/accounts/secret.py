@@ -13,14 +13,13 @@ from functools import cached_property
 
 from sqlalchemy import Connection, select, update
 
-from app.accounts.vault import Place, Vault, VaultError
+from app.accounts.vault import Place, Vault, VaultError, is_sealed
 from app.errors import NotReady
 from app.store.engine import Store
 from app.store.tables import secrets
 
 INSTALLATION = "installation"
 PLACE = Place(account_id="", table="secrets", column="value", row_id=INSTALLATION)
-_SEALED = "v1."
 
 
 class Purpose(StrEnum):
@@ -63,7 +62,7 @@ def reseal(connection: Connection, vault: Vault) -> bool:
         app.accounts.vault.VaultError: it cannot be opened.
     """
     value = _read(connection)
-    if value.startswith(_SEALED) and vault.is_current(value):
+    if is_sealed(value) and vault.is_current(value):
         return False
     sealed = vault.seal(_open(value, vault), PLACE)
     connection.execute(update(secrets).where(secrets.c.name == INSTALLATION).values(value=sealed))
@@ -76,7 +75,7 @@ def _read(connection: Connection) -> str:
 
 def _open(value: str, vault: Vault | None) -> str:
     """Return the secret in hex."""
-    if not value.startswith(_SEALED):
+    if not is_sealed(value):
         return value
     if vault is None:
         raise VaultError("VAULT_KEYS is not set, and the secret was sealed with them.")

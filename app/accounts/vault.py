@@ -164,6 +164,11 @@ class Vault:
         return _split(sealed)[0] == self._first
 
 
+def is_sealed(text: str) -> bool:
+    """Tell a sealed text from a plain one, where a column holds both."""
+    return text.startswith(f"{VERSION}.")
+
+
 def key_id_of(sealed: str) -> str:
     """Return the ID of the key that sealed the text, to check at start-up that all of them are there.
 

@@ -184,7 +184,7 @@ def blueprints() -> list[Blueprint]:
         page = exporting.export(
             current_service(), caller, _locator(data), cursor=data.get("cursor"), limit=data["limit"]
         )
-        shown = [{"kind": item.kind, "id": item.id, "content": item.content} for item in page.items]
+        shown = [item.show() for item in page.items]
         return json_answer({"data": shown, "next_cursor": page.next_cursor})
 
     @blueprint.route("/erase", methods=["POST"])

@@ -46,7 +46,7 @@ def export_person(account_name: str, mode: str, **named: str | None) -> None:
     caller, locator = _caller(service, account_name, mode), _locator(**named)
     while True:
         page = exporting.export(service, caller, locator, cursor=cursor, limit=PAGE)
-        shown += [{"kind": item.kind, "id": item.id, "content": item.content} for item in page.items]
+        shown += [item.show() for item in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break

@@ -27,6 +27,10 @@ class Item:
     id: str
     content: dict[str, Any] = field(repr=False)
 
+    def show(self) -> dict[str, Any]:
+        """Make the answer of it."""
+        return {"kind": self.kind, "id": self.id, "content": self.content}
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

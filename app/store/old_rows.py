@@ -13,9 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, t
 from app.store.chunks import Chunk, delete_in_chunks, in_chunks
 from app.store.columns import to_milliseconds
 from app.store.engine import Store
+from app.store.operations import ENDED
 from app.store.tables import ANSWERED, FINISHED, READ, deliveries, events, hooks, inbox, operations
-
-SETTLED = operations.c.status.in_(["succeeded", "failed"])
 
 
 def forget_answers(store: Store, before: datetime) -> int:
@@ -35,7 +34,7 @@ def delete_operations(store: Store, before: datetime) -> int:
 
     Those without an outcome stay.
     """
-    return _delete_oldest(store, operations, before, SETTLED)
+    return _delete_oldest(store, operations, before, ENDED)
 
 
 def delete_events(store: Store, before: datetime) -> int:
