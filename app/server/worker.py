@@ -32,6 +32,8 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
 STOP_SECONDS = 2.0  # for a request that may be under way on a kept connection when the process is asked to stop
 GIVE_WAY_SECONDS = 0.05  # longer than a busy machine leaves a process without a processor
+LOOK_AGAIN_SECONDS = 0.001  # until then another process may have taken the connection
+TAKE_ALL_SECONDS = 1.0  # after it gave way to a process that did not come
 START_SECONDS = 10.0  # a process waits at most so long for the others that start with it
 
 _CHUNK = 64 * 1024
@@ -67,8 +69,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.seat = seats.take()  # in the master, before the process is forked
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest comes first
         self._next_check = 0.0
-        self._gives_way_until = 0.0
-        self._has_given_way = False
+        self._is_offered = False  # a connection, since the last look
+        self._looks_again_at = 0.0
+        self._gives_way_until: float | None = None
+        self._takes_all_until = 0.0
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -81,8 +85,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
         self._wait_for_the_others()
         while self.alive and self.is_parent_alive():
-            self.set_accept_enabled(time.monotonic() >= self._gives_way_until)
+            self.set_accept_enabled(time.monotonic() >= self._looks_again_at)
+            self._is_offered = False
             self._work()
+            if self._accepting and not self._is_offered:
+                self._gives_way_until = None  # another process took the connection
         self.alive = False
         self.set_accept_enabled(False)
         for listener in self.sockets:
@@ -108,8 +115,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Do what there is to do, for a second at most."""
         self.notify()
         seats.tell(self.seat, self.nr_conns)
-        waits = self._gives_way_until - time.monotonic()
-        self.wait_for_and_dispatch_events(timeout=waits if waits > 0 else 1.0)
+        is_taking = self._accepting or not self.alive
+        self.wait_for_and_dispatch_events(timeout=1.0 if is_taking else LOOK_AGAIN_SECONDS)
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + 1.0
@@ -117,12 +124,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._end_late(connection)
 
     def accept(self, listener: Any) -> None:
-        now = time.monotonic()
-        if not self._has_given_way and seats.another_has_fewer(self.nr_conns):
-            self._gives_way_until, self._has_given_way = now + GIVE_WAY_SECONDS, True
+        self._is_offered, now = True, time.monotonic()
+        if self._gives_way(now):
+            self._looks_again_at = now + LOOK_AGAIN_SECONDS
             self.set_accept_enabled(False)
             return
-        self._has_given_way = False  # the other one may be busy: the connection waits once only
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -138,6 +144,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         sock.settimeout(ANSWER_SECONDS)
         arrival = Arrival(self.cfg.limit_request_line)
         self._wait(Connection(sock, client, listener.getsockname(), arrival, now + REQUEST_SECONDS))
+
+    def _gives_way(self, now: float) -> bool:
+        """Tell whether an emptier process may have the connection that is offered. One that does not come is busy."""
+        if now < self._takes_all_until or not seats.another_has_fewer(self.nr_conns):
+            self._gives_way_until = None
+            return False
+        if self._gives_way_until is None:
+            self._gives_way_until = now + GIVE_WAY_SECONDS
+        if now < self._gives_way_until:
+            return True
+        self._gives_way_until, self._takes_all_until = None, now + TAKE_ALL_SECONDS
+        return False
 
     # --- connections that wait ---
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from app.server.seats import Seats
-from tests.server.web import read_answer, serving
+from tests.server.web import Web, read_answer, serving
 
 STARTS = int(os.environ.get("PASSRAIL_STARTS", "3"))
 CONNECTIONS = 8
@@ -31,6 +33,31 @@ def test_kept_connections_are_spread_over_the_processes(start: int, tmp_path: Pa
             connection.close()
     assert len(held) == 2, held
     assert min(held.values()) >= CONNECTIONS // 4, held
+
+
+def test_many_connections_at_once_are_taken_at_once(web: Web) -> None:
+    assert _seconds_to_take(web, 400) < 3.0
+
+
+def test_a_process_that_does_not_come_for_its_share_holds_nobody_up(tmp_path: Path) -> None:
+    with serving(tmp_path) as web:
+        stopped = web.workers()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            assert _seconds_to_take(web, 200) < 3.0
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+
+
+def _seconds_to_take(web: Web, number: int) -> float:
+    """Return how long it takes until the last of so many connections is answered."""
+    began = time.monotonic()
+    connections = [web.connect() for _ in range(number)]
+    connections[-1].sendall(web.head("GET /healthz"))
+    assert read_answer(connections[-1])[0] == 200
+    for connection in connections:
+        connection.close()
+    return time.monotonic() - began
 
 
 def _holder_of(workers: list[int], client_port: int) -> int:
