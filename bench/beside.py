@@ -1,4 +1,7 @@
-"""What one caller's looks at a pass cost while others read histories as fast as they can."""
+"""What one caller's looks at a pass cost while others read histories as fast as they can.
+
+The others keep all processors busy. What that alone costs shows when they ask another server, a bare one.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import threading
 import time
 from itertools import cycle
 
+from bench import bare
 from bench.actions import make_passes
 from bench.databases import TITLES, databases
 from bench.figures import BenchFailed, Spread, percentile, spread
 from bench.load import PASS, Load, put_load
 from bench.report import judged, ranged, say, show_table
-from bench.servers import SERVICE, Server, serving
+from bench.servers import BARE, SERVICE, Server, serving
 
 PASSES = 500
 READERS = 8
@@ -28,32 +32,39 @@ def run(kind: str, *, seconds: float, rounds: int) -> Spread:
     say(f"A look at a pass beside {READERS} readers of histories on {TITLES[kind]}: {rounds} rounds of {seconds:g} s.")
     with databases(kind) as new_database:
         database = new_database()
-        with serving(SERVICE, database.environment, database.folder, "/healthz") as service:
+        bare_folder = database.folder / "bare"
+        bare_folder.mkdir()
+        with (
+            serving(SERVICE, database.environment, database.folder, "/healthz") as service,
+            serving(BARE, {"DATA_DIR": str(bare_folder)}, bare_folder, bare.PATH) as other,
+        ):
             pass_ids = make_passes(service, database.key, PASSES)
             looks = Looks(service, database.key, pass_ids)
             headers = {"Authorization": f"Bearer {database.key}"}
             histories = Load("GET", f"/v1/passes/{PASS}/history", headers, "", tuple(pass_ids))
-            alone, beside = [], []
+            alone, beside, elsewhere = [], [], []
             for _ in range(rounds):
                 alone.append(looks.p95(seconds))
                 beside.append(_beside(service, histories, looks, seconds))
+                elsewhere.append(_beside(other, histories.to(bare.PATH), looks, seconds))
     ratio = spread([more / less for more, less in zip(beside, alone, strict=True)])
     rows = [
         ["alone, p95 ms", ranged(spread(alone)), "-", "-"],
         [f"beside {READERS} readers, p95 ms", ranged(spread(beside)), "-", "-"],
         ["ratio", ranged(ratio), f"< {GOAL:g}", judged(ratio.middle < GOAL)],
+        [f"beside {READERS} callers of another server, p95 ms", ranged(spread(elsewhere)), "-", "-"],
     ]
     show_table(f"{TITLES[kind]}: GET /v1/passes/{{id}}", ["", "figure", "goal", ""], rows)
     return ratio
 
 
-def _beside(service: Server, histories: Load, looks: Looks, seconds: float) -> float:
+def _beside(loaded: Server, histories: Load, looks: Looks, seconds: float) -> float:
     """Return the 95th percentile of looks while the histories are read."""
     failures: list[BenchFailed] = []
 
     def load() -> None:
         try:
-            put_load(service, histories, connections=READERS, seconds=seconds + 1)
+            put_load(loaded, histories, connections=READERS, seconds=seconds + 1)
         except BenchFailed as failure:
             failures.append(failure)
 
