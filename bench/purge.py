@@ -97,7 +97,7 @@ def add_old_rows(database: Database, rows: int) -> None:
                 connection.execute(
                     insert(operations),
                     [
-                        {**operation, "id": f"op_{name}", "pass_id": pass_id, "key_digest": f"{name}{name}"}
+                        {**operation, "id": f"op_{name}", "pass_id": pass_id, "key_digest": (name * 2)[-64:]}
                         for name, pass_id in zip(names, pass_ids, strict=True)
                     ],
                 )

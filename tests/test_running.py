@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests import thorough
 from tests.processes import ROOT
 
 MATRIX = """
@@ -90,3 +93,14 @@ def test_a_skip_fails_the_strict_run_of_several_processes_too(tmp_path: Path) ->
     printed = run(tmp_path, SKIPPING, "-n2", PASSRAIL_TEST_STRICT="1")
     assert "install postgresql (apt-get install postgresql)" in printed
     assert "1 failed, 1 passed" in printed
+
+
+def test_values_by_turns_are_all_met_by_tests_of_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    databases = ["sqlite", "postgresql"]
+    monkeypatch.setattr(thorough, "IS_THOROUGH", False)
+    taken = [thorough.by_turns(f"test_{number}", databases) for number in range(20)]
+    assert {len(one) for one in taken} == {1}
+    assert {one[0] for one in taken} == set(databases)
+    assert taken == [thorough.by_turns(f"test_{number}", databases) for number in range(20)]
+    monkeypatch.setattr(thorough, "IS_THOROUGH", True)
+    assert thorough.by_turns("test_1", databases) == databases

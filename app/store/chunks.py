@@ -20,7 +20,6 @@ AIM_SECONDS = 0.01
 LEAST, MOST = 50, 500
 # Times as long as the transaction took: it has a quarter of the writer's time and of a processor's at most.
 PAUSE, LONGEST_PAUSE_SECONDS = 3, 0.25
-CHUNKS_A_CHECKPOINT = 20
 
 
 class Chunk(NamedTuple):
@@ -37,7 +36,7 @@ def in_chunks(store: Store, change: Callable[[Connection, int], Chunk]) -> int:
         store: the database.
         change: changes at most so many rows, in a transaction of its own each time.
     """
-    total, chunks, limit = 0, 0, LEAST
+    total, limit = 0, LEAST
     while True:
         with store.write() as connection:
             begun = time.perf_counter()
@@ -47,9 +46,7 @@ def in_chunks(store: Store, change: Callable[[Connection, int], Chunk]) -> int:
         if chunk.is_last:
             return total
         limit = max(LEAST, min(MOST, limit * 2, int(limit * AIM_SECONDS / took)))
-        chunks += 1
-        if chunks % CHUNKS_A_CHECKPOINT == 0:
-            store.checkpoint()
+        store.checkpoint()
         time.sleep(min(LONGEST_PAUSE_SECONDS, took * PAUSE))
 
 

@@ -17,6 +17,7 @@ from app.operations.repeats import digest_of
 from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
+from tests.thorough import by_turns
 from tests.world import World, make_world
 
 VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
@@ -92,10 +93,11 @@ def join(world: World, fake: FakePassKit) -> Joined:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests on both databases, but those the database has no part in, or that take long."""
+    """Run tests on both databases (by turns in an ordinary run), but those that the database has no part in."""
     if "lonely" in metafunc.fixturenames:
-        is_short = metafunc.definition.get_closest_marker("only_sqlite") is None
-        metafunc.parametrize("lonely", ["sqlite", "postgresql"] if is_short else ["sqlite"], indirect=True)
+        is_both = metafunc.definition.get_closest_marker("only_sqlite") is None
+        databases = by_turns(metafunc.definition.nodeid, ["sqlite", "postgresql"]) if is_both else ["sqlite"]
+        metafunc.parametrize("lonely", databases, indirect=True)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from app.accounts.connections import IssuerConnection
 from app.model import Mode
 from app.sync import connections, webhooks
 from tests.issuers.memory import MemoryKind, MemoryServer, Record
+from tests.thorough import by_turns
 from tests.world import World, make_world
 
 VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
@@ -103,10 +104,11 @@ def with_memory(world: World) -> Connected:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests on both databases, but those that the database has no part in."""
+    """Run tests on both databases (by turns in an ordinary run), but those that the database has no part in."""
     if "lonely" in metafunc.fixturenames:
         is_both = metafunc.definition.get_closest_marker("only_sqlite") is None
-        metafunc.parametrize("lonely", ["sqlite", "postgresql"] if is_both else ["sqlite"], indirect=True)
+        databases = by_turns(metafunc.definition.nodeid, ["sqlite", "postgresql"]) if is_both else ["sqlite"]
+        metafunc.parametrize("lonely", databases, indirect=True)
 
 
 @pytest.fixture
