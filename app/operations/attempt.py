@@ -95,6 +95,9 @@ def _subject(connection: Connection, operation: Operation, plan: Plan, program: 
 def need_lease(connection: Connection, attempt: Attempt, now: datetime) -> None:
     """Keep the operation to the end of the transaction.
 
+    A transaction that locks the pass, too, does so before: requests lock their pass and then write their operation, and
+    whoever did it the other way round could wait for one that waits for him.
+
     Raises:
         IdempotencyInProgress: the lease ran out and somebody else has taken over.
     """

@@ -82,8 +82,8 @@ def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
     for _ in range(READS_OF_A_CHANGED_PASS):
         try:
             with service.store.write() as connection:
-                need_lease(connection, attempt, service.clock())
                 row = _row(connection, attempt, seen)
+                need_lease(connection, attempt, service.clock())
                 if row is not None and row.deleted_at is not None:
                     # Its holder is forgotten, whatever the issuer has just been told of him.
                     return _write(connection, service, attempt, replace(done, before=row, after=row), row, row)
@@ -97,8 +97,8 @@ def _record(service: Service, attempt: Attempt, done: Done) -> Answer | Attempt:
             continue
         basis, seen = row, _read_again(service, attempt, row)
     with service.store.write() as connection:
-        need_lease(connection, attempt, service.clock())
         row = _row(connection, attempt, seen)
+        need_lease(connection, attempt, service.clock())
         assert row is not None
         return _write(connection, service, attempt, done, row, attempt.plan.next.on(row, row.updated_at))
 
@@ -119,7 +119,8 @@ def _row(connection: Connection, attempt: Attempt, seen: Pass) -> Pass | None:
         return current(connection, attempt.subject)
     if seen.upstream_id is None:
         return None
-    return passes.get_by_upstream_id(connection, seen.program_id, seen.upstream_id)
+    found = passes.get_by_upstream_id(connection, seen.program_id, seen.upstream_id)
+    return None if found is None else current(connection, found)
 
 
 def _read_again(service: Service, attempt: Attempt, row: Pass) -> Pass:
@@ -184,10 +185,11 @@ def _use_existing(service: Service, attempt: Attempt, known: Pass) -> Answer | A
         details={"created": False, "changed": []},
     )
     with service.store.write() as connection:
+        row = current(connection, known)
         need_lease(connection, attempt, now)
         if missing:
             return hold(connection, service, replace(attempt, plan=plan, subject=known))
-        plain = describe(current(connection, known), attempt.program, now=now, public_url=service.public_url)
+        plain = describe(row, attempt.program, now=now, public_url=service.public_url)
         ended = succeeded(operation, plain, plan.details, plan.notes, now)
         end(connection, attempt, ended)
     return answer_of(ended)
