@@ -22,8 +22,8 @@ pytest_plugins = [
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes share the tests: one more than there are processors, because tests often wait."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 7) + 1
+    """Return how many processes share the tests: two more than there are processors, because tests often wait."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 6) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +40,15 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.service.store.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of promises that the database keeps on both databases, by turns in an ordinary run."""
+    from tests.thorough import DATABASES, by_turns  # pytest must load it first, as a plug-in
+
+    if "any_world" in metafunc.fixturenames:
+        metafunc.parametrize("any_world", by_turns(metafunc.definition.nodeid, DATABASES), indirect=True)
+
+
+@pytest.fixture
 def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A world on each of the two databases, for promises that the database keeps."""
     url = request.getfixturevalue("postgres_url")() if request.param == "postgresql" else ""

@@ -104,3 +104,9 @@ def test_values_by_turns_are_all_met_by_tests_of_many_names(monkeypatch: pytest.
     assert taken == [thorough.by_turns(f"test_{number}", databases) for number in range(20)]
     monkeypatch.setattr(thorough, "IS_THOROUGH", True)
     assert thorough.by_turns("test_1", databases) == databases
+
+
+def test_what_is_only_for_the_thorough_run_is_left_out_of_the_other(tmp_path: Path) -> None:
+    text = "import pytest\n\n@pytest.mark.only_thorough\ndef test_tool(): pass\n\ndef test_service(): pass\n"
+    assert "1 passed, 1 deselected" in run(tmp_path, text)
+    assert "2 passed" in run(tmp_path, text, PASSRAIL_TEST_THOROUGH="1")

@@ -1,8 +1,8 @@
 """Two sizes of the same suite: `make test` is done in minutes, `PASSRAIL_TEST_THOROUGH=1` (CI) tries everything.
 
-Every promise is tested in both; they differ in how often. The thorough run has all cells of a matrix and many kills,
-the other a few kills and so many cells that each row and each column is met. Which cells these are does not change
-from run to run.
+Every promise of the service is tested in both; they differ in how often. The thorough run has all cells of a matrix and
+many kills, the other a few kills and so many cells that each row and each column is met. Which cells these are does not
+change from run to run. What tries our own tools (benches, planted faults) or builds the image is in the thorough run.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import combinations
+from typing import TypeVar
 from zlib import crc32
 
 import pytest
 
 IS_THOROUGH = os.environ.get("PASSRAIL_TEST_THOROUGH") == "1"
-MARK = "matrix"
+MARK, ONLY = "matrix", "only_thorough"
+Amount = TypeVar("Amount")
+DATABASES = ("sqlite", "postgresql")
 
 
-def amount(ordinary: int, thorough: int) -> int:
-    """Return how often something is to be tried in this run."""
+def amount(ordinary: Amount, thorough: Amount) -> Amount:
+    """Return how often something is to be tried in this run, or with what."""
     return thorough if IS_THOROUGH else ordinary
 
 
@@ -32,6 +35,7 @@ def by_turns(name: str, values: Sequence[str]) -> Sequence[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
+    config.addinivalue_line("markers", f"{ONLY}: left out of an ordinary run: it tries a tool, or repeats at length.")
     config.addinivalue_line(
         "markers",
         f"{MARK}(*names): the combinations of the test's parameters are a matrix, of which an ordinary run takes so "
@@ -50,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark = item.get_closest_marker(MARK)
         if mark is not None and isinstance(item, pytest.Function):
             matrices[item.nodeid.partition("[")[0], mark.args].append(item)
-    left_out: set[pytest.Item] = set()
+    left_out: set[pytest.Item] = {item for item in items if item.get_closest_marker(ONLY) is not None}
     for (_, names), cells in matrices.items():
         left_out |= set(cells) - set(needed(cells, names))
     if left_out:

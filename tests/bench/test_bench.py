@@ -22,6 +22,7 @@ from bench.servers import BARE, SERVICE, Server, serving
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc"),
     pytest.mark.slow,
+    pytest.mark.only_thorough,
 ]
 
 

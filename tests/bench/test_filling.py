@@ -39,6 +39,7 @@ def test_filling_stores_all_passes_and_their_events() -> None:
             assert connection.execute(select(func.count()).select_from(events)).scalar_one() == 3 * TOTAL
 
 
+@pytest.mark.only_thorough
 def test_lists_run_against_real_servers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "LEAST_SAMPLES", 1)
     measured = {one.name: one for one in lists.run("sqlite", seconds=0, sizes=(1_000, 2_000))}

@@ -12,10 +12,11 @@ from bench.databases import databases
 from bench.figures import percentile
 from bench.hooks import LIVE
 
+pytestmark = [pytest.mark.slow, pytest.mark.only_thorough]
+
 EVENTS, RATE = 60, 15.0
 
 
-@pytest.mark.slow
 def test_a_dead_receiver_delays_nobody_and_nothing_is_lost() -> None:
     with databases("sqlite") as new_database:
         delays = hooks.measure(new_database(), events=EVENTS, rate=RATE)
@@ -23,7 +24,6 @@ def test_a_dead_receiver_delays_nobody_and_nothing_is_lost() -> None:
     assert percentile(delays.seconds, 50) < hooks.GOAL_SECONDS  # the first wait for the start of the worker
 
 
-@pytest.mark.slow
 def test_receivers_that_fail_hang_and_refuse_delay_no_live_one() -> None:
     with databases("sqlite") as new_database:
         delays = hooks.beside_bad(new_database(), events=150, rate=15.0)
@@ -31,7 +31,6 @@ def test_receivers_that_fail_hang_and_refuse_delay_no_live_one() -> None:
     assert percentile(delays.seconds, 50) < hooks.GOAL_SECONDS  # the tail is for a quiet machine, and the bench
 
 
-@pytest.mark.slow
 def test_a_burst_to_a_slow_receiver_is_taken_whole() -> None:
     """How soon is for the bench to say; `tests/events/test_deliveries.py` counts how many are sent at once."""
     with databases("sqlite") as new_database:

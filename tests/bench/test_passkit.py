@@ -24,6 +24,7 @@ from bench.upstream import Members, Upstream
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc"),
     pytest.mark.slow,
+    pytest.mark.only_thorough,
 ]
 NO_UPSTREAM = Upstream("http://127.0.0.1:9")
 

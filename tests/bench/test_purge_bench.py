@@ -9,7 +9,10 @@ import pytest
 
 from bench import purge
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the bench reads Linux's /proc"),
+    pytest.mark.only_thorough,
+]
 
 
 def test_figures_come_from_a_purge_of_just_the_old_rows(

@@ -22,6 +22,8 @@ import requests
 from tests.processes import ROOT, free_port, wait_until
 from tests.strict import unavailable
 
+pytestmark = pytest.mark.only_thorough
+
 PACKAGES = "python3,python3-venv,ca-certificates"
 # What this machine's pip and TLS are set up with; the build asks the same package index.
 LENT = [Path("/etc/pip.conf"), Path("/etc/xdg/pip"), Path("/etc/ssl/certs")]

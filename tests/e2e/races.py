@@ -9,7 +9,7 @@ from tests.e2e.scenes import Scene
 from tests.e2e.stage import Answer, Call, Stage
 from tests.thorough import amount
 
-CROWD = amount(30, thorough=100)
+CROWD = amount(16, thorough=100)
 
 
 @dataclass(frozen=True, slots=True)

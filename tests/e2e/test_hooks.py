@@ -20,6 +20,7 @@ from tests.events.receivers import answer, receiving
 from tests.postgres import NewDatabase
 from tests.processes import wait_until
 from tests.redis_server import running_redis
+from tests.thorough import DATABASES, amount
 
 PASSES_A_KILL = 30
 PATIENCE_SECONDS = 300.0
@@ -80,7 +81,7 @@ def test_a_worker_that_starts_finds_what_was_never_posted(tmp_path: Path) -> Non
             wait_until(lambda: is_complete(stage, stage.event_ids()), "all events")
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("backend", amount(("sqlite",), thorough=DATABASES))
 def test_kills_of_the_worker_lose_nothing(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = ""
     if backend == "postgresql":

@@ -18,6 +18,7 @@ from tests.e2e.kills import KILLS, Count, show
 from tests.e2e.stage import Answer, Call, Stage, procfile_server
 from tests.processes import wait_until
 from tests.tables import Tally
+from tests.thorough import DATABASES, amount
 from tests.world import MEMBERSHIP
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,7 @@ CLIENTS = 6
 MOST_BETWEEN_KILLS = 30
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=amount(("sqlite",), thorough=DATABASES))
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The service as the Procfile starts it."""
     url = request.getfixturevalue("postgres_url")() if request.param == "postgresql" else ""

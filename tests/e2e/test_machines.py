@@ -24,7 +24,7 @@ from tests.world import MEMBERSHIP
 # `PASSRAIL_RACES=150` runs so many races of each kind.
 RACES = int(os.environ.get("PASSRAIL_RACES", "8"))
 CROWD = 8
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only_thorough]
 
 
 @pytest.fixture(scope="module")

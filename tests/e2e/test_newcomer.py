@@ -19,6 +19,8 @@ import requests
 
 from tests.processes import ROOT, free_port, wait_until
 
+pytestmark = pytest.mark.only_thorough  # each installs everything anew
+
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "instance", "node_modules", "*.egg-info", "__pycache__", ".*_cache"
 )

@@ -95,6 +95,7 @@ def ports() -> dict[str, int]:
     return {"8000": free_port(), "8090": free_port()}
 
 
+@pytest.mark.only_thorough
 def test_the_commands_of_the_page_lead_to_points_that_count_once(tmp_path: Path, ports: dict[str, int]) -> None:
     found = steps(PAGE.read_text(encoding="utf-8"))
     assert sum(bool(step.printed) for step in found) >= 8

@@ -10,11 +10,10 @@ from tests.e2e.kills import LOCAL_POINTS, STEPS_POINTS, kill_with_key, kill_with
 from tests.e2e.races import CROWD, race
 from tests.e2e.scenes import SCENES, Scene
 from tests.e2e.stage import Call, Stage, killable_server
-from tests.thorough import amount
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only_thorough]
 
-KILLS = amount(1, thorough=3)
+KILLS = 3
 POINTS = SCENES["update-points"]
 CREATE = SCENES["create-pass"]
 

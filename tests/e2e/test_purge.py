@@ -26,8 +26,8 @@ from tests.processes import ROOT
 from tests.tables import Tally
 
 # Some of them die amid the answers, which are forgotten first, and some amid the operations.
-PURGE_KILLS = max(KILLS, 6)
-pytestmark = pytest.mark.slow
+PURGE_KILLS = max(KILLS, 3)
+pytestmark = [pytest.mark.slow, pytest.mark.only_thorough]
 
 SCENE = SCENES["create-pass"]
 STATUSES = ("succeeded", "failed", "running", "unknown")

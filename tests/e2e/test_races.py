@@ -13,6 +13,7 @@ from app.store.tables import operations, passes
 from tests.e2e.races import CROWD, race, sort_out
 from tests.e2e.scenes import ALL, POINTS, SCENES, Scene
 from tests.e2e.stage import Answer, Call, Stage, procfile_server
+from tests.thorough import DATABASES, amount
 from tests.world import MEMBERSHIP
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.slow
 _numbers = count(1)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=amount(("postgresql",), thorough=DATABASES))
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The service as the Procfile starts it."""
     url = request.getfixturevalue("postgres_url")() if request.param == "postgresql" else ""

@@ -18,6 +18,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.matrix("value", "process")
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [

@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import select
 
 from app.store.tables import events, passes
+from tests.thorough import amount
 from tests.world import MEMBERSHIP, World
 
-PAIRS = 150
+PAIRS = amount(40, thorough=150)
 GAPS = (0.0, 0.001, 0.003, 0.008)
 
 
@@ -84,7 +85,7 @@ def test_points_by_email_never_go_to_a_pass_that_has_lost_the_address(any_world:
 
 
 def test_events_and_times_of_a_pass_tell_the_order_in_which_it_changed(any_world: World) -> None:
-    for _ in range(20):
+    for _ in range(amount(5, thorough=20)):
         made = any_world.make_pass()
         add = {"pass_id": made["id"], "change": "add", "points": 1}
         answers = together(*[partial(send, any_world, "update-points", add)] * 40)

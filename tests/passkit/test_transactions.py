@@ -16,8 +16,8 @@ from tests.world import World
 BUILTIN = ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "SELECT", "INSERT", "COMMIT"]
 # The operation of this key, the pass with its program, the operation.
 RESERVE = ["BEGIN", "SELECT", "SELECT", "INSERT", "COMMIT"]
-# The lease, the pass as it is now, the pass, its event, whether a hook wants it, the operation.
-FINISH = ["BEGIN", "UPDATE", "SELECT", "UPDATE", "INSERT", "SELECT", "UPDATE", "COMMIT"]
+# The pass as it is now, the lease, the pass, its event, whether a hook wants it, the operation.
+FINISH = ["BEGIN", "SELECT", "UPDATE", "UPDATE", "INSERT", "SELECT", "UPDATE", "COMMIT"]
 
 pytestmark = pytest.mark.only_sqlite
 

@@ -14,8 +14,9 @@ import pytest
 
 from app.server.seats import Seats
 from tests.server.web import Web, read_answer, serving
+from tests.thorough import amount
 
-STARTS = int(os.environ.get("PASSRAIL_STARTS", "3"))
+STARTS = int(os.environ.get("PASSRAIL_STARTS", amount(1, thorough=3)))
 CONNECTIONS = 8
 
 

@@ -15,7 +15,7 @@ from app.accounts.connections import IssuerConnection
 from app.model import Mode
 from app.sync import connections, webhooks
 from tests.issuers.memory import MemoryKind, MemoryServer, Record
-from tests.thorough import by_turns
+from tests.thorough import DATABASES, by_turns
 from tests.world import World, make_world
 
 VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
@@ -107,7 +107,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests on both databases (by turns in an ordinary run), but those that the database has no part in."""
     if "lonely" in metafunc.fixturenames:
         is_both = metafunc.definition.get_closest_marker("only_sqlite") is None
-        databases = by_turns(metafunc.definition.nodeid, ["sqlite", "postgresql"]) if is_both else ["sqlite"]
+        databases = by_turns(metafunc.definition.nodeid, DATABASES) if is_both else ["sqlite"]
         metafunc.parametrize("lonely", databases, indirect=True)
 
 
