@@ -22,8 +22,8 @@ pytest_plugins = [
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes share the tests: two more than there are processors, because tests often wait."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 6) + 2
+    """Return how many processes share the tests: one more than there are processors, because tests often wait."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 7) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

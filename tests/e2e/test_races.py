@@ -142,7 +142,8 @@ def test_after_a_timeout_repeats_at_once_end_with_one_effect(stage: Stage, scene
     outcome = sort_out(stage, scene, "magic", stage.send_at_once([call] * CROWD))
     assert outcome.is_exactly_once, str(outcome)
     afterwards = stage.send_at_once([call] * CROWD)
-    assert {(answer.is_replay, answer.body) for answer in afterwards} == {(True, outcome.firsts[0].body)}
+    let_in = [answer for answer in afterwards if answer.code != "too-busy"]
+    assert {(answer.is_replay, answer.body) for answer in let_in} == {(True, outcome.firsts[0].body)}
     with stage.world.service.store.read() as connection:
         rows = connection.execute(
             select(operations).where(operations.c.id == outcome.firsts[0].json["operation_id"])

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
+import pytest
+
 from tests.zapier.conftest import RunningService
 from tests.zapier.workshop import Workshop
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_apps_own_tests_pass(workshop: Workshop) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.processes import ROOT
 from tests.zapier.conftest import RunningService
 from tests.zapier.workshop import Workshop
+
+pytestmark = pytest.mark.slow
 
 GUIDE = (ROOT / "docs" / "zapier.md").read_text(encoding="utf-8")
 INVOKED = re.compile(r"^zapier-platform invoke (?:.*\\\n)*.*$", re.MULTILINE)

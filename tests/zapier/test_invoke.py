@@ -21,7 +21,7 @@ from tests.zapier.conftest import RunningService
 from tests.zapier.workshop import Result, Workshop
 
 # Each call takes two seconds of a processor. The commands of the guide (`test_guide.py`) are tried in every run.
-pytestmark = pytest.mark.only_thorough
+pytestmark = [pytest.mark.slow, pytest.mark.only_thorough]
 
 ADA = {"program_id": MEMBERSHIP, "external_id": "ada"}
 BOB = {"program_id": MEMBERSHIP, "external_id": "bob"}
