@@ -33,7 +33,6 @@ LINGER_BYTES = 16 * 1024 * 1024
 STOP_SECONDS = 2.0  # for a request that may be under way on a kept connection when the process is asked to stop
 GIVE_WAY_SECONDS = 0.05  # longer than a busy machine leaves a process without a processor
 LOOK_AGAIN_SECONDS = 0.001  # until then another process may have taken the connection
-TAKE_ALL_SECONDS = 1.0  # after it gave way to a process that did not come
 START_SECONDS = 10.0  # a process waits at most so long for the others that start with it
 
 _CHUNK = 64 * 1024
@@ -72,7 +71,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._is_offered = False  # a connection, since the last look
         self._looks_again_at = 0.0
         self._gives_way_until: float | None = None
-        self._takes_all_until = 0.0
+        self._times_in_vain = 0  # that it gave way, one after the other
+        self._takes = 0  # connections, without giving way
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -89,7 +89,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._is_offered = False
             self._work()
             if self._accepting and not self._is_offered:
-                self._gives_way_until = None  # another process took the connection
+                self._start_over()  # another process took the connection, or there is none
         self.alive = False
         self.set_accept_enabled(False)
         for listener in self.sockets:
@@ -147,15 +147,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _gives_way(self, now: float) -> bool:
         """Tell whether an emptier process may have the connection that is offered. One that does not come is busy."""
-        if now < self._takes_all_until or not seats.another_has_fewer(self.nr_conns):
-            self._gives_way_until = None
+        if not seats.another_has_fewer(self.nr_conns):
+            self._start_over()
+            return False
+        if self._takes > 0:
+            self._takes -= 1
             return False
         if self._gives_way_until is None:
             self._gives_way_until = now + GIVE_WAY_SECONDS
         if now < self._gives_way_until:
             return True
-        self._gives_way_until, self._takes_all_until = None, now + TAKE_ALL_SECONDS
+        # The longer nobody comes, the more it takes: a connection, two more, four more.
+        self._gives_way_until, self._takes = None, (1 << self._times_in_vain) - 1
+        self._times_in_vain += 1
         return False
+
+    def _start_over(self) -> None:
+        self._gives_way_until, self._times_in_vain, self._takes = None, 0, 0
 
     # --- connections that wait ---
 
