@@ -41,11 +41,11 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests of promises that the database keeps on both databases, by turns in an ordinary run."""
-    from tests.thorough import DATABASES, by_turns  # pytest must load it first, as a plug-in
+    """Run each test on the databases that it is for."""
+    from tests.thorough import databases_of  # pytest must load it first, as a plug-in
 
     if "any_world" in metafunc.fixturenames:
-        metafunc.parametrize("any_world", by_turns(metafunc.definition.nodeid, DATABASES), indirect=True)
+        metafunc.parametrize("any_world", databases_of(metafunc), indirect=True)
 
 
 @pytest.fixture

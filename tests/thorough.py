@@ -33,6 +33,13 @@ def by_turns(name: str, values: Sequence[str]) -> Sequence[str]:
     return values if IS_THOROUGH else [values[crc32(name.encode()) % len(values)]]
 
 
+def databases_of(metafunc: pytest.Metafunc) -> Sequence[str]:
+    """Return what a test is run on: both databases, by turns in an ordinary run; SQLite where it has no part in it."""
+    if metafunc.definition.get_closest_marker("only_sqlite") is not None:
+        return DATABASES[:1]
+    return by_turns(metafunc.definition.nodeid, DATABASES)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line("markers", f"{ONLY}: left out of an ordinary run: it tries a tool, or repeats at length.")

@@ -17,7 +17,7 @@ from app.operations.repeats import digest_of
 from app.sync.connecting import connect
 from tests.contract.passkit_descriptors import Descriptors
 from tests.fakes.passkit import FakePassKit, seed
-from tests.thorough import DATABASES, by_turns
+from tests.thorough import databases_of
 from tests.world import World, make_world
 
 VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
@@ -93,11 +93,9 @@ def join(world: World, fake: FakePassKit) -> Joined:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests on both databases (by turns in an ordinary run), but those that the database has no part in."""
+    """Run each test on the databases that it is for."""
     if "lonely" in metafunc.fixturenames:
-        is_both = metafunc.definition.get_closest_marker("only_sqlite") is None
-        databases = by_turns(metafunc.definition.nodeid, DATABASES) if is_both else ["sqlite"]
-        metafunc.parametrize("lonely", databases, indirect=True)
+        metafunc.parametrize("lonely", databases_of(metafunc), indirect=True)
 
 
 @pytest.fixture

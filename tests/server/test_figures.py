@@ -67,7 +67,7 @@ def test_the_folder_goes_with_the_service_and_after_a_crash_with_the_next(tmp_pa
         workers = first.workers()
         os.kill(first.master, signal.SIGKILL)
         wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), "the end of its processes")
-    # Another test's service that starts now may have removed it already.
+    crashed.mkdir(exist_ok=True)  # another test's service that started since may have removed it
     with serving(tmp_path / "2") as second:
         ended = folder_of(second)
         assert not crashed.exists()

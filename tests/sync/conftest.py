@@ -15,7 +15,7 @@ from app.accounts.connections import IssuerConnection
 from app.model import Mode
 from app.sync import connections, webhooks
 from tests.issuers.memory import MemoryKind, MemoryServer, Record
-from tests.thorough import DATABASES, by_turns
+from tests.thorough import databases_of
 from tests.world import World, make_world
 
 VAULT_KEYS = "k1:bWFkZSBvZiAzMiBieXRlcyBmb3IgYSB0ZXN0IG9ubHk="
@@ -104,11 +104,9 @@ def with_memory(world: World) -> Connected:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests on both databases (by turns in an ordinary run), but those that the database has no part in."""
+    """Run each test on the databases that it is for."""
     if "lonely" in metafunc.fixturenames:
-        is_both = metafunc.definition.get_closest_marker("only_sqlite") is None
-        databases = by_turns(metafunc.definition.nodeid, DATABASES) if is_both else ["sqlite"]
-        metafunc.parametrize("lonely", databases, indirect=True)
+        metafunc.parametrize("lonely", databases_of(metafunc), indirect=True)
 
 
 @pytest.fixture
